@@ -1,0 +1,65 @@
+# Needs Python 3.11 to 3.13 and make; everything else is brought by `make setup`.
+# Paths are relative, so the checkout may live in a directory with spaces in its name.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+PYTHON := $(BIN)/python
+READY := .venv/.ready
+
+# Number of pytest workers. Those that share the Prefect server run on one of them.
+WORKERS ?= auto
+# `make lock UPGRADE=--upgrade` takes newer versions; without it only what changed is resolved.
+UPGRADE ?=
+# Options for `switchover demo` and `switchover up`, e.g. `make demo ARGS=--json`.
+ARGS ?=
+TESTS ?= tests
+
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help setup check test demo up lock bench docs clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with everything, from the hash-locked requirements
+
+$(READY): requirements/environment.txt requirements/uv.txt pyproject.toml tools/setup.sh
+	@sh tools/setup.sh
+	@touch $@
+
+check: $(READY) ## Lint, format, types, import floors, links of the documents
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(BIN)/lint-imports
+	$(PYTHON) -m tools.check_links
+
+test: $(READY) ## Run every test, against real servers
+	$(PYTHON) -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup $(TESTS)
+
+demo: $(READY) ## Watch a good candidate go to 100 % and a bad one be rolled back
+	@$(BIN)/switchover demo $(ARGS)
+
+up: $(READY) ## Start everything embedded, and leave it running
+	@$(BIN)/switchover up $(ARGS)
+
+bench: $(READY) ## Measure, and print the figures
+	@for file in benchmarks/[a-z]*.py; do $(PYTHON) "$$file" || exit 1; done
+
+docs: $(READY) ## Check that every link in the documents leads somewhere
+	$(PYTHON) -m tools.check_links
+
+lock: $(READY) ## Write requirements/*.txt anew after a change of the dependencies
+	$(BIN)/uv pip compile $(UPGRADE) --quiet --universal --generate-hashes \
+		--python-version 3.11 --custom-compile-command "make lock" --no-annotate \
+		requirements/uv.in -o requirements/uv.txt
+	$(BIN)/uv pip compile $(UPGRADE) --quiet --universal --generate-hashes \
+		--python-version 3.11 --custom-compile-command "make lock" \
+		--extra engine --extra examples --group dev \
+		pyproject.toml -o requirements/environment.txt
+
+clean: ## Remove the environment, caches and built files (not the state of `make up`)
+	rm -rf .venv .tools dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,37 @@
+"""The daily step: run the phase that is due, whichever it is (P7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from prefect import flow
+
+from flows.adapter_validation import adapter_validation
+from flows.conclude import conclude
+from flows.parallel_checks import parallel_checks
+from flows.shadow import shadow
+from flows.staged_canary import staged_canary
+from tasks.step import what_is_due
+
+#: Stage kind -> the flow of that phase.
+PHASES: dict[str, Callable[..., dict[str, Any]]] = {
+    "checks": parallel_checks,
+    "shadow": shadow,
+    "adapters": adapter_validation,
+    "canary": staged_canary,
+}
+
+
+@flow(name="advance", flow_run_name="advance {migration}")
+def advance(migration: str, actor: str = "schedule") -> dict[str, Any]:
+    """Take the one step that is due, or say why there is none.
+
+    Args:
+        migration: The migration's short name, as in its plan.
+        actor: Who asks, for the record.
+    """
+    stage, action, reason = what_is_due(migration)
+    if stage not in PHASES or action == "nothing":
+        return conclude(migration, {"action": action, "did": False, "sentence": reason})
+    return PHASES[stage](migration, actor)

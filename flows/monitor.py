@@ -1,0 +1,34 @@
+"""Every minute: look at every running migration; roll back what is bad."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.logging import get_run_logger
+
+from tasks.artifacts import publish
+from tasks.effects import perform_effects
+from tasks.step import look_at, migrations_to_watch
+
+
+@flow(name="monitor", flow_run_name="monitor")
+def monitor() -> list[dict[str, Any]]:
+    """Look at all migrations; one that can't be looked at hides no other."""
+    log = get_run_logger()
+    looks = {name: look_at.submit(name) for name in migrations_to_watch()}
+    outcomes, errors = [], []
+    for name, future in looks.items():
+        outcome = future.result(raise_on_failure=False)
+        if isinstance(outcome, dict):
+            outcomes.append(outcome)
+        else:
+            errors.append(f"{name}: {outcome}")
+    perform_effects()
+    for outcome in outcomes:
+        log.info("%(migration)s: %(sentence)s", outcome)
+        if outcome["did"]:
+            publish(outcome["migration"])
+    if errors:
+        raise RuntimeError("could not look at " + "; ".join(errors))
+    return outcomes

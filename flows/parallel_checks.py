@@ -1,0 +1,28 @@
+"""Run the development-phase checks of both systems at the same time (P1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from flows.conclude import conclude
+from tasks.checks import planned_checks, record_checks, run_check
+from tasks.step import prepare, step, what_is_due
+
+
+@flow(name="parallel_checks", flow_run_name="checks of {migration}")
+def parallel_checks(migration: str, actor: str = "prefect") -> dict[str, Any]:
+    """Run every check of the plan and record all results, also when one fails.
+
+    Args:
+        migration: The migration's short name, as in its plan.
+        actor: Who asks, for the record.
+    """
+    prepare(migration)
+    stage, action, reason = what_is_due(migration)
+    if stage != "checks" or action != "work":
+        return conclude(migration, {"action": action, "did": False, "sentence": reason})
+    futures = [run_check.submit(migration, name) for name in planned_checks(migration)]
+    record_checks(migration, [future.result() for future in futures], actor)
+    return conclude(migration, step(migration, actor))

@@ -1,0 +1,20 @@
+"""Compare both systems on real traffic while legacy serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from flows.judged_step import judged_step
+
+
+@flow(name="shadow", flow_run_name="shadow of {migration}")
+def shadow(migration: str, actor: str = "prefect") -> dict[str, Any]:
+    """Judge the shadow comparison and go on when it is over and good.
+
+    Args:
+        migration: The migration's short name, as in its plan.
+        actor: Who asks, for the record.
+    """
+    return judged_step(migration, "shadow", actor)

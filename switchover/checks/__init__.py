@@ -1,0 +1,1 @@
+"""Development-phase checks of both systems: one file per kind."""

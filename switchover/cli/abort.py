@@ -1,0 +1,27 @@
+"""`switchover abort M`: end a migration by decision."""
+
+from __future__ import annotations
+
+import typer
+
+from switchover.cli.session import (
+    Actor,
+    Json,
+    Migration,
+    Reason,
+    actor_or_login,
+    connect,
+    print_json,
+    say,
+)
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def abort(migration: Migration, reason: Reason = "", actor: Actor = "", json: Json = False) -> None:
+    """End a migration that has not completed; legacy serves everything."""
+    from switchover.engine.approve import abort as end
+
+    case = end(connect(), migration, actor=actor_or_login(actor), reason=reason)
+    print_json(case.state.to_dict()) if json else say(f"{migration} is {case.state.phase.value}.")

@@ -1,0 +1,40 @@
+"""`switchover history M`: the ledger of a migration."""
+
+from __future__ import annotations
+
+import typer
+
+from switchover.cli.session import Json, Migration, connect, print_json, table
+
+app = typer.Typer(add_completion=False)
+
+#: Payload fields worth a place in the table, in this order.
+_TOLD = ("title", "verdict", "status", "approver", "trigger", "reason", "summary", "sentence",
+         "seconds", "text")  # fmt: skip
+
+
+@app.command()
+def history(migration: Migration, json: Json = False) -> None:
+    """Show every entry of a migration's ledger."""
+    context = connect()
+    context.ledger.read(migration)
+    entries = context.ledger.entries(migration)
+    if json:
+        for entry in entries:
+            print_json(
+                {"revision": entry.revision, "at": entry.at.isoformat(), "actor": entry.actor,
+                 "kind": entry.kind, "payload": entry.payload, "digest": entry.digest}
+            )  # fmt: skip
+        return
+    table(
+        "",
+        ["rev", "at (UTC)", "who", "what", "detail"],
+        (
+            [
+                entry.revision, f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.actor,
+                entry.kind.replace("_", " "),
+                "; ".join(str(entry.payload[k]) for k in _TOLD if entry.payload.get(k)),
+            ]
+            for entry in entries
+        ),
+    )  # fmt: skip

@@ -1,0 +1,26 @@
+"""`switchover hold M`: a person's brake."""
+
+from __future__ import annotations
+
+import typer
+
+from switchover.cli.session import (
+    Actor,
+    Json,
+    Migration,
+    Reason,
+    actor_or_login,
+    connect,
+    print_json,
+    say,
+)
+from switchover.engine import hold as brake
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def hold(migration: Migration, reason: Reason = "", actor: Actor = "", json: Json = False) -> None:
+    """Hold a migration: no step forward until it is resumed."""
+    case = brake.hold(connect(), migration, actor=actor_or_login(actor), reason=reason)
+    print_json(case.state.to_dict()) if json else say(f"{migration} is {case.state.phase.value}.")

@@ -1,0 +1,31 @@
+"""`switchover list`: all migrations."""
+
+from __future__ import annotations
+
+import typer
+
+from switchover.cli.session import Json, connect, print_json, say, table
+from switchover.engine.status import iso
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(name="list")
+def list_migrations(json: Json = False) -> None:
+    """List all migrations."""
+    states = connect().ledger.migrations()
+    if json:
+        for state in states:
+            print_json(state.to_dict())
+        return
+    if not states:
+        say("no migration yet; begin one with: switchover start PLAN")
+        return
+    table(
+        "",
+        ["migration", "phase", "mode", "candidate", "since"],
+        (
+            [s.migration, s.phase.value, s.mode, f"{s.split / 100:g} %", iso(s.entered_at)]
+            for s in states
+        ),
+    )

@@ -1,0 +1,42 @@
+"""`switchover start PLAN`: accept a plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from switchover.cli.session import Actor, Json, actor_or_login, print_json, say
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def start(
+    plan: Annotated[Path, typer.Argument(help="The plan, a YAML file.")],
+    overlay: Annotated[
+        list[Path] | None,
+        typer.Option("--overlay", "-o", help="A YAML file laid over the plan; may be repeated."),
+    ] = None,
+    actor: Actor = "",
+    json: Json = False,
+) -> None:
+    """Accept a plan: legacy serves everything, the first stage begins."""
+    from switchover.engine.start import start as start_migration
+    from switchover.ledger.schema import upgrade
+    from switchover.plan.load import load_plan
+    from switchover.wiring import build_context, load_settings
+
+    loaded = load_plan(plan, tuple(overlay or ()))
+    settings = load_settings()
+    upgrade(settings.database_url)
+    case = start_migration(
+        build_context(settings), loaded, actor=actor_or_login(actor, settings)
+    )
+    state = case.state
+    if json:
+        print_json(state.to_dict())
+        return
+    say(f"{state.migration} is in stage {case.stage.title} (attempt {state.attempt}).")
+    say(f"Next: switchover advance {state.migration}")

@@ -1,0 +1,1 @@
+"""Contracts of a service's consumers: adapters, JSON Schemas, recorded answers, validation."""

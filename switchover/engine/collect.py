@@ -1,0 +1,103 @@
+"""Collect: bring every block of evidence into the ledger's database exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from switchover.engine.context import Case, Context
+from switchover.judge import rollout
+from switchover.judge.block import Block, tally
+from switchover.judge.rollout import Evidence
+
+#: Blocks read from the stream at once.
+BATCH = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What one collection brought."""
+
+    fresh: int
+    duplicates: int
+    malformed: int
+
+
+def collect(context: Context, migration: str) -> Collected:
+    """Read the stream from the stored cursor to its end and fold each batch into the evidence.
+
+    Running it again, or twice at once, changes nothing: a block's id is unique.
+    """
+    case = context.open(migration)
+    fresh = duplicates = malformed = 0
+    cursor = context.ledger.cursor(migration)
+    while True:
+        blocks, after, broken = context.stream.read(migration, cursor, BATCH)
+        malformed += broken
+        if after == cursor:
+            break
+        ingested = context.ledger.ingest(
+            migration, blocks, after, lambda stored, new: fold(case, stored, new)
+        )
+        fresh += ingested.fresh
+        duplicates += ingested.duplicates
+        cursor = after
+        context.stream.trim(migration, cursor)
+    return Collected(fresh, duplicates, malformed)
+
+
+def fold(case: Case, stored: dict[str, Any] | None, blocks: Sequence[Block]) -> dict[str, Any]:
+    """The evidence after ``blocks``: everything of this attempt counts against the candidate,
+    only what was recorded since the stage began counts for it."""
+    document = at_stage(case, stored)
+    since = document["since"]
+    current = [block for block in blocks if block.start >= since]
+    if not current:
+        return document
+    last = max(block.start + block.seconds for block in current)
+    evidence = rollout.observe(
+        case.gates,
+        case.rules,
+        Evidence.from_dict(document["judge"]),
+        tally(current),
+        tally(block for block in current if block.start >= document["entered_at"]),
+        at=last,
+    )
+    return {
+        **document,
+        "judge": evidence.to_dict(),
+        "last_at": max(document["last_at"], last),
+        "blocks": document["blocks"] + len(current),
+    }
+
+
+def at_stage(case: Case, stored: dict[str, Any] | None) -> dict[str, Any]:
+    """The stored evidence, turned to the present attempt and stage.
+
+    A new attempt starts from nothing; a new stage keeps what speaks against the candidate and
+    starts anew with what speaks for it. It never turns back: a collector that read the ledger
+    before a step leaves the evidence of the newer stage as it is.
+    """
+    state = case.state
+    if stored is None or stored["attempt"] < state.attempt:
+        document = {
+            "attempt": state.attempt,
+            "stage": -1,
+            "since": state.entered_at,
+            "judge": rollout.begin(case.gates).to_dict(),
+            "last_at": 0.0,
+            "blocks": 0,
+        }
+    else:
+        document = stored
+    if document["attempt"] > state.attempt or document["stage"] >= state.stage:
+        return document
+    stage = case.stage
+    turned = rollout.enter_stage(Evidence.from_dict(document["judge"]), stage.key, stage.kind)
+    return {
+        **document,
+        "stage": state.stage,
+        "entered_at": state.entered_at,
+        "judge": turned.to_dict(),
+    }

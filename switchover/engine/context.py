@@ -1,0 +1,133 @@
+"""What every use case works with: the ports, bundled, and a migration opened for work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from switchover.clock import Clock
+from switchover.errors import LostRace
+from switchover.judge.gate import GateSpec
+from switchover.judge.rollout import Rules
+from switchover.machine.event import Event
+from switchover.machine.state import State
+from switchover.plan.load import restore_plan
+from switchover.plan.spec import Plan
+from switchover.plan.stages import Stage, compile_gates, compile_rules, compile_stages
+from switchover.ports import (
+    AdapterValidator,
+    BlockStream,
+    CheckRunner,
+    DataChecker,
+    Effect,
+    Ledger,
+    Record,
+    RoutingStore,
+)
+
+#: How often a use case reads again and decides anew after another writer came first.
+ATTEMPTS = 8
+
+#: Performs one effect of the outbox; returns what is worth recording.
+Handler = Callable[[Effect], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Context:
+    """The ports. Built by ``switchover.wiring`` or by a test."""
+
+    ledger: Ledger
+    routing: RoutingStore
+    stream: BlockStream
+    clock: Clock
+    checks: CheckRunner
+    adapters: AdapterValidator
+    data: DataChecker
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+
+    def open(self, migration: str) -> Case:
+        """Read a migration as it is now."""
+        return Case(self, self.ledger.read(migration))
+
+    @property
+    def timestamp(self) -> float:
+        """Now, in seconds since the Unix epoch."""
+        return self.clock.now().timestamp()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One migration at one revision, with what its plan compiles to."""
+
+    context: Context
+    record: Record
+
+    @property
+    def state(self) -> State:
+        return self.record.state
+
+    @cached_property
+    def plan(self) -> Plan:
+        return restore_plan(self.record.plan.document)
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        return compile_stages(self.plan)
+
+    @cached_property
+    def gates(self) -> tuple[GateSpec, ...]:
+        return compile_gates(self.plan)
+
+    @cached_property
+    def rules(self) -> Rules:
+        return compile_rules(self.plan)
+
+    @property
+    def stage(self) -> Stage:
+        """The present stage."""
+        return self.stages[self.state.stage]
+
+    def append(
+        self,
+        event: Event,
+        *,
+        actor: str,
+        effects: Sequence[Effect] = (),
+        at: datetime | None = None,
+    ) -> Case:
+        """Write ``event`` as the next revision; raises ``LostRace`` if somebody was first."""
+        record = self.context.ledger.append(
+            self.state.migration,
+            self.state.revision,
+            event,
+            at=at or self.context.clock.now(),
+            actor=actor,
+            effects=effects,
+        )
+        return Case(self.context, record)
+
+
+def persist(
+    context: Context, migration: str, make: Callable[[Case], tuple[Event, Sequence[Effect]] | None],
+    *, actor: str,
+) -> Case:  # fmt: skip
+    """Append what ``make`` gives for the present state; on a lost race read and ask again.
+
+    ``make`` returns None when there is nothing (left) to write. For events that are right
+    whatever came in between; a step forward uses :meth:`Case.append` and gives way instead.
+    """
+    for _ in range(ATTEMPTS - 1):
+        case = context.open(migration)
+        made = make(case)
+        if made is None:
+            return case
+        try:
+            return case.append(made[0], actor=actor, effects=made[1])
+        except LostRace:
+            continue
+    case = context.open(migration)
+    made = make(case)
+    return case if made is None else case.append(made[0], actor=actor, effects=made[1])

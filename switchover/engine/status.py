@@ -1,0 +1,94 @@
+"""Status, why and history: what people ask about a migration. Reads only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from switchover.engine.advance import action_name
+from switchover.engine.assess import assess, due
+from switchover.engine.context import Context
+from switchover.machine.action import Action, Ask, CheckData, Enter, Nothing, Wait, Work
+
+
+def status(context: Context, migration: str) -> dict[str, Any]:
+    """Everything about a migration as one JSON document."""
+    case = context.open(migration)
+    state = case.state
+    reading = None if state.stage >= len(case.stages) else assess(case)
+    stored = context.ledger.evidence(migration)
+    return {
+        "migration": migration,
+        "title": case.plan.title,
+        "phase": state.phase.value,
+        "stage": case.stage.title,
+        "mode": state.mode,
+        "split": state.split / 100,
+        "revision": state.revision,
+        "epoch": state.epoch,
+        "attempt": state.attempt,
+        "entered_at": iso(state.entered_at),
+        "not_before": iso(state.not_before),
+        "approval": _approval(case.state.approval),
+        "incident": state.incident or None,
+        "reason": state.reason or None,
+        "reading": reading.to_dict() if reading else None,
+        "evidence_until": iso(stored["last_at"]) if stored and stored["last_at"] else None,
+        "routers": [
+            {"router": ack.router, "epoch": ack.epoch, "at": iso(ack.at)}
+            for ack in context.routing.acknowledgements(migration)
+        ],
+        "stages": [
+            {"title": stage.title, "mode": stage.mode, "split": stage.split / 100,
+             "approval": stage.approval, "bake": stage.bake,
+             "place": _place(stage.index, state.stage)}
+            for stage in case.stages
+        ],
+        "why": why(context, migration)["sentence"],
+    }  # fmt: skip
+
+
+def why(context: Context, migration: str) -> dict[str, Any]:
+    """What a migration waits for, in one sentence, and what unblocks it."""
+    action = due(context.open(migration))
+    until = action.until if isinstance(action, Wait) else None
+    return {
+        "migration": migration,
+        "waiting_for": action.code if isinstance(action, Wait) else action_name(action),
+        "until": iso(until) if until else None,
+        "sentence": _explain(action),
+    }
+
+
+def iso(timestamp: float) -> str:
+    """Seconds since the Unix epoch as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="seconds")
+
+
+def _explain(action: Action) -> str:
+    if isinstance(action, Wait):
+        return f"{action.reason} (until {iso(action.until)})" if action.until else action.reason
+    if isinstance(action, Nothing):
+        return action.reason
+    if isinstance(action, Work | CheckData):
+        return f"{action.reason}: the next advance runs it"
+    if isinstance(action, Ask | Enter):
+        return f"{action.reason} at the next advance"
+    return action.reason
+
+
+def _approval(approval: Any) -> dict[str, Any] | None:
+    if approval is None:
+        return None
+    return {
+        "id": approval.id,
+        "status": approval.status,
+        "evidence": approval.evidence,
+        "requested_at": iso(approval.requested_at),
+        "expires_at": iso(approval.expires_at),
+        "approver": approval.approver or None,
+    }
+
+
+def _place(index: int, current: int) -> str:
+    return "done" if index < current else "now" if index == current else "ahead"

@@ -1,0 +1,54 @@
+"""Record the outcome of a stage's work, or of the data checks between two steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from switchover.engine.context import Case, Context
+from switchover.errors import Refused
+from switchover.machine.event import DataChecked, WorkRecorded
+from switchover.ports import CheckResult
+
+
+def record_work(context: Context, migration: str, stage_kind: str,
+                results: Sequence[CheckResult], *, actor: str) -> Case:  # fmt: skip
+    """Write down the results of the present ``checks`` or ``adapters`` stage.
+
+    Raises ``Refused`` when the migration is not in such a stage (any more).
+    """
+    case = context.open(migration)
+    if case.stage.kind != stage_kind:
+        raise Refused(
+            f"{migration} is in stage {case.stage.title}; results of {stage_kind} have no place"
+        )
+    event = WorkRecorded(
+        stage=case.state.stage,
+        ok=all(result.ok for result in results),
+        at=context.timestamp,
+        summary=summarise(stage_kind, results),
+        results=[result.to_dict() for result in results],
+    )
+    return case.append(event, actor=actor)
+
+
+def record_data(context: Context, migration: str, results: Sequence[CheckResult],
+                *, actor: str) -> Case:  # fmt: skip
+    """Write down the results of the data-integrity suites for the present stage."""
+    case = context.open(migration)
+    event = DataChecked(
+        stage=case.state.stage,
+        ok=all(result.ok for result in results),
+        at=context.timestamp,
+        summary=summarise("data checks", results),
+        results=[result.to_dict() for result in results],
+    )
+    return case.append(event, actor=actor)
+
+
+def summarise(what: str, results: Sequence[CheckResult]) -> str:
+    """One sentence: all passed, or which failed and why."""
+    failed = [result for result in results if not result.ok]
+    if not failed:
+        return f"{what}: {len(results)} passed"
+    reasons = "; ".join(f"{result.name}: {result.summary}" for result in failed)
+    return f"{what}: {len(failed)} of {len(results)} failed ({reasons})"

@@ -1,0 +1,1 @@
+"""Rollbacks as people meet them: the incident record, its report, and Slack."""

@@ -1,0 +1,175 @@
+"""Slack messages as Block Kit, cut to what Slack accepts."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from switchover.incidents.record import Incident
+from switchover.incidents.redaction import redact
+from switchover.incidents.wording import spell_evidence, spell_moment
+
+#: Slack's limits, in characters and blocks.
+MAX_TEXT = 4000
+MAX_SECTION = 3000
+MAX_HEADER = 150
+MAX_FIELD = 2000
+MAX_BLOCKS = 50
+CUT = "… full text in the incident"
+
+Block = dict[str, Any]
+
+
+def rollback_text(incident: Incident) -> str:
+    """The one line that a phone shows."""
+    return escape(
+        f"{incident.migration}: rolled back to legacy ({incident.trigger}). {incident.reason}"
+    )
+
+
+def rollback_blocks(incident: Incident) -> list[Block]:
+    """The alert of a rollback: what, why, who, how fast, what it meant, where to look."""
+    if incident.rollback_seconds is None:
+        taken = "being measured"
+    elif incident.complete:
+        taken = f"{incident.rollback_seconds:.3f} s, {incident.routers} routers"
+    else:
+        taken = f"not all of {incident.routers} routers after {incident.rollback_seconds:.1f} s"
+    blocks = [
+        _header(f"Rolled back: {incident.title}"),
+        _section(f"*Why* ({escape(incident.trigger)}): {escape(incident.reason) or 'no reason'}"),
+        _fields(
+            [
+                ("When", f"{spell_moment(incident.opened_at)} UTC"),
+                ("Who", incident.actor),
+                ("Rollback time", taken),
+                ("Switched off", ", ".join(incident.components) or "the whole candidate"),
+            ]
+        ),
+        _section(f"*Impact*: {escape(incident.impact)}"),
+        *_gates(incident.failing or incident.readings),
+        _context(f"Incident `{incident.id}` · details: `switchover incident show {incident.id}`"),
+    ]
+    return fit(blocks)
+
+
+def mitigated_text(incident: Incident) -> str:
+    """The thread's reply once the rollback is measured."""
+    if incident.rollback_seconds is None:
+        return f"Incident {incident.id} is open; the rollback is being measured."
+    if not incident.complete:
+        return (
+            f"After {incident.rollback_seconds:.1f} s some of {incident.routers} routers had not "
+            "turned; they fall back to legacy by themselves. Please check that they are alive."
+        )
+    return (
+        f"Mitigated: all {incident.routers} live routers on legacy after "
+        f"{incident.rollback_seconds:.3f} s. To do: root cause, actions, prevention."
+    )
+
+
+def approval_text(migration: str, stage: str) -> str:
+    """The one line that a phone shows."""
+    return escape(f"{migration}: approval wanted before {stage}")
+
+
+def approval_blocks(
+    *,
+    migration: str,
+    title: str,
+    stage: str,
+    request: str,
+    expires_at: float,
+    approvers: Sequence[str],
+    reading: Mapping[str, Any],
+    link: str = "",
+) -> list[Block]:
+    """The request for a decision, with the evidence it is about and the ways to decide.
+
+    ``stage`` is the title of the stage to begin, ``request`` the approval's id, ``reading`` a
+    `StageReading.to_dict`, ``link`` where the waiting run is found, if anywhere.
+    """
+    command = f"`switchover approve {migration}` or `switchover reject {migration}`"
+    decide = f"*Decide* with {command}"
+    if link:
+        decide += f", or <{escape(link)}|resume the run in the Prefect UI>"
+    expires = spell_moment(datetime.fromtimestamp(expires_at, UTC))
+    blocks = [
+        _header(f"Approval wanted: {stage}"),
+        _section(f"*{escape(title)}*\n{escape(str(reading.get('sentence', '')))}"),
+        *_gates(list(reading.get("gates") or ())),
+        _fields([("Approvers", ", ".join(approvers)), ("Expires", f"{expires} UTC")]),
+        _section(decide),
+        _context(f"Request `{request}`"),
+    ]
+    return fit(blocks)
+
+
+def escape(text: str) -> str:
+    """Text from elsewhere: without secrets, and unable to mention a channel or make a link."""
+    return html.escape(redact(text), quote=False)
+
+
+def clip(text: str, limit: int) -> str:
+    """``text`` in at most ``limit`` characters, saying so where it was cut."""
+    if len(text) <= limit:
+        return text
+    kept = text[: max(0, limit - len(CUT))]
+    return (re.sub(r"&\w{0,4}$", "", kept) + CUT)[:limit]
+
+
+def fit(blocks: Sequence[Mapping[str, Any]]) -> list[Block]:
+    """The blocks within Slack's limits, redacted; what is cut off says where to read on."""
+    kept = [_fit_block(block) for block in blocks]
+    if len(kept) > MAX_BLOCKS:
+        kept = [*kept[: MAX_BLOCKS - 1], _context(CUT)]
+    return kept
+
+
+def _fit_block(block: Mapping[str, Any]) -> Block:
+    fitted = dict(block)
+    limit = MAX_HEADER if block.get("type") == "header" else MAX_SECTION
+    if isinstance(block.get("text"), Mapping):
+        fitted["text"] = _fit_text(block["text"], limit)
+    for name, most, width in (("fields", 10, MAX_FIELD), ("elements", 10, MAX_FIELD)):
+        if isinstance(block.get(name), Sequence):
+            fitted[name] = [
+                _fit_text(part, width) if isinstance(part.get("text"), str) else dict(part)
+                for part in block[name][:most]
+            ]
+    return fitted
+
+
+def _fit_text(text: Mapping[str, Any], limit: int) -> Block:
+    return {**text, "text": clip(redact(str(text["text"])), limit)}
+
+
+def _header(text: str) -> Block:
+    # Plain text is shown as it is, so nothing is escaped.
+    return {"type": "header", "text": {"type": "plain_text", "text": redact(text)}}
+
+
+def _section(text: str) -> Block:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def _fields(pairs: Sequence[tuple[str, str]]) -> Block:
+    texts = [f"*{name}*\n{escape(value) or '-'}" for name, value in pairs]
+    return {"type": "section", "fields": [{"type": "mrkdwn", "text": text} for text in texts]}
+
+
+def _context(text: str) -> Block:
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
+
+
+def _gates(gates: Sequence[Mapping[str, Any]]) -> list[Block]:
+    lines = [
+        f"• *{escape(str(gate.get('gate', '')))}*: {escape(str(gate.get('sentence', '')))} "
+        f"(n = {int(gate.get('n', 0)):,}, "
+        f"evidence against {spell_evidence(float(gate.get('rollback_evidence', 1.0)))})"
+        for gate in gates
+    ]
+    return [_section("\n".join(lines))] if lines else []

@@ -1,0 +1,97 @@
+"""Each ledger entry as one line that a person understands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from switchover.ports import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of a timeline: when it happened, who did it, and what it was."""
+
+    at: datetime
+    who: str
+    what: str
+
+
+def happened_at(entry: Entry) -> datetime:
+    """When it happened. A rollback is written down later than it happens if SQL was away."""
+    at = entry.payload.get("at")
+    return entry.at.astimezone(UTC) if at is None else datetime.fromtimestamp(float(at), UTC)
+
+
+def timeline(entries: Sequence[Entry]) -> tuple[Moment, ...]:
+    """The entries as moments, by the time they happened; the ledger's order breaks ties."""
+    ordered = sorted(entries, key=lambda entry: (happened_at(entry), entry.revision))
+    return tuple(Moment(happened_at(entry), entry.actor, _sentence(entry)) for entry in ordered)
+
+
+def _sentence(entry: Entry) -> str:
+    describe = _SENTENCES.get(entry.kind)
+    if describe is None:  # written by a newer version
+        return entry.kind.replace("_", " ")
+    said = describe(entry.payload)
+    late = (entry.at.astimezone(UTC) - happened_at(entry)).total_seconds()
+    return f"{said} (written down {late:.0f} s later)" if late >= 2 else said
+
+
+def _with(text: str, more: Any) -> str:
+    return f"{text}: {more}" if more else text
+
+
+def _entered(event: dict[str, Any]) -> str:
+    parts = [f"the candidate serves {event['split'] / 100:g} %"]
+    if event.get("shadow"):
+        parts.append(f"{event['shadow'] / 100:g} % shadowed")
+    return f"Stage {event['title']} began; " + ", ".join(parts)
+
+
+def _result(what: str) -> Callable[[dict[str, Any]], str]:
+    def say(event: dict[str, Any]) -> str:
+        return _with(f"{what} {'passed' if event['ok'] else 'failed'}", event.get("summary"))
+
+    return say
+
+
+def _decided(event: dict[str, Any]) -> str:
+    by = f" by {event['approver']}" if event.get("approver") else ""
+    via = f" via {event['via']}" if event.get("via") else ""
+    return _with(f"Approval {event['status']}{by}{via}", event.get("reason"))
+
+
+def _measured(event: dict[str, Any]) -> str:
+    if not event.get("complete"):
+        return (
+            f"Routers were still turning after {event['seconds']:.3f} s "
+            f"({event['routers']} live); the rest fall back by themselves"
+        )
+    return (
+        f"All {event['routers']} live routers route to legacy, "
+        f"{event['seconds']:.3f} s after the trigger"
+    )
+
+
+_SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "started": lambda event: "Migration started; legacy serves everything",
+    "stage_entered": _entered,
+    "work_recorded": _result("The stage's work"),
+    "data_checked": _result("Data checks"),
+    "judged": lambda event: _with(
+        f"Verdict {str(event['verdict']).replace('_', ' ')}", event.get("sentence")
+    ),
+    "approval_requested": lambda event: f"Approval {event['id']} requested",
+    "approval_decided": _decided,
+    "held": lambda event: _with("Held", event.get("reason")),
+    "resumed": lambda event: _with("Resumed", event.get("reason")),
+    "rolled_back": lambda event: _with(
+        f"Rolled back to legacy ({event['trigger']})", event.get("reason")
+    ),
+    "rollback_measured": _measured,
+    "aborted": lambda event: _with("Aborted", event.get("reason")),
+    "noted": lambda event: _with(str(event.get("topic") or "Note"), event.get("text")),
+}

@@ -1,0 +1,1 @@
+"""One file per version of the schema. There is no way down: restore a backup instead."""

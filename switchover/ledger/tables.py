@@ -1,0 +1,102 @@
+"""The tables of the ledger; the migrations in ``versions/`` build them.
+
+Times are ISO 8601 text in UTC and documents are canonical JSON text: both databases then
+hold the same bytes, and a digest of one verifies on the other.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, Text
+
+metadata = MetaData()
+
+#: One row per migration: the fold of its entries, and the head of its chain.
+migrations = Table(
+    "migrations",
+    metadata,
+    Column("slug", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("head", Text, nullable=False),
+    Column("seal", Text, nullable=False),
+    Column("plan_version", Integer, nullable=False),
+    Column("updated_at", Text, nullable=False),
+)
+
+#: Append-only, by triggers.
+entries = Table(
+    "entries",
+    metadata,
+    Column("migration", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("at", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+)
+
+#: Append-only, by triggers.
+plans = Table(
+    "plans",
+    metadata,
+    Column("migration", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("directory", Text, nullable=False),
+)
+
+#: Every block that was folded into the evidence: the id makes that happen once.
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("migration", Text, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("system", Text, nullable=False),
+    Column("start", Float(53), nullable=False),
+    Column("seconds", Float(53), nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("bad", BigInteger, nullable=False),
+    Column("total", Float(53), nullable=False),
+    Column("total_squares", Float(53), nullable=False),
+    Column("sketch", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Index("blocks_by_time", "migration", "metric", "start"),
+)
+
+#: What the judge made of the blocks so far; ``document`` is null before the first look.
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("migration", Text, primary_key=True),
+    Column("cursor", Text, nullable=False),
+    Column("document", Text),
+    Column("version", Integer, nullable=False),
+)
+
+#: The outbox: side effects, written in the transaction of the entry that asks for them.
+effects = Table(
+    "effects",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("migration", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_until", Text),
+    Column("retry_at", Text),
+    Column("result", Text),
+    Column("error", Text),
+    Column("created_at", Text, nullable=False),
+    Index("effects_by_age", "status", "created_at"),
+    Index("effects_by_migration", "migration"),
+)
+
+#: Tables in which a row never changes once it is written.
+APPEND_ONLY = ("entries", "plans")

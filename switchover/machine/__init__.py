@@ -1,0 +1,1 @@
+"""The machine: state, events and decisions of one migration. Pure, no I/O."""

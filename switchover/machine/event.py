@@ -1,0 +1,198 @@
+"""What can happen to a migration. Each ledger entry holds one event."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events; ``kind`` names the class in the ledger."""
+
+    kind: ClassVar[str] = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON, without the kind."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Event):
+    """A plan was accepted, or accepted again for another attempt; legacy serves everything."""
+
+    kind: ClassVar[str] = "started"
+    plan: str
+    salt: str
+    key: str
+    at: float
+    actor: str
+    halt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StageEntered(Event):
+    """The next stage began; ``evidence`` holds the numbers that allowed it."""
+
+    kind: ClassVar[str] = "stage_entered"
+    stage: int
+    title: str
+    mode: str
+    split: int
+    shadow: int
+    at: float
+    not_before: float
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkRecorded(Event):
+    """The work of a ``checks`` or ``adapters`` stage was done, well or not."""
+
+    kind: ClassVar[str] = "work_recorded"
+    stage: int
+    ok: bool
+    at: float
+    summary: str
+    results: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class DataChecked(Event):
+    """The data-integrity suites ran between two steps."""
+
+    kind: ClassVar[str] = "data_checked"
+    stage: int
+    ok: bool
+    at: float
+    summary: str
+    results: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged(Event):
+    """The verdict of the present stage changed."""
+
+    kind: ClassVar[str] = "judged"
+    stage: int
+    verdict: str
+    at: float
+    sentence: str
+    reading: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequested(Event):
+    """A person is asked before ``stage`` begins."""
+
+    kind: ClassVar[str] = "approval_requested"
+    id: str
+    stage: int
+    evidence: str
+    at: float
+    expires_at: float
+    reading: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalDecided(Event):
+    """``approver`` decided; ``status`` is ``approved``, ``rejected``, ``void`` or ``expired``."""
+
+    kind: ClassVar[str] = "approval_decided"
+    id: str
+    status: str
+    at: float
+    approver: str = ""
+    reason: str = ""
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Event):
+    """No step forward until somebody resumes."""
+
+    kind: ClassVar[str] = "held"
+    at: float
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    """Steps are allowed again."""
+
+    kind: ClassVar[str] = "resumed"
+    at: float
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack(Event):
+    """All traffic went back to legacy; ``halt`` is the id that routing was stopped with."""
+
+    kind: ClassVar[str] = "rolled_back"
+    at: float
+    actor: str
+    trigger: str
+    reason: str
+    halt: str
+    incident: str
+    flags: list[str] = field(default_factory=list)
+    reading: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackMeasured(Event):
+    """How long the rollback took, from the trigger to the last live router's acknowledgement."""
+
+    kind: ClassVar[str] = "rollback_measured"
+    incident: str
+    at: float
+    seconds: float
+    routers: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted(Event):
+    """The migration ended before it was complete, by decision and not by a failure."""
+
+    kind: ClassVar[str] = "aborted"
+    at: float
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted(Event):
+    """Something worth recording that changes nothing, such as an alert that evidence is missing."""
+
+    kind: ClassVar[str] = "noted"
+    at: float
+    topic: str
+    text: str
+
+
+_KINDS: dict[str, type[Event]] = {
+    event.kind: event
+    for event in (
+        Started, StageEntered, WorkRecorded, DataChecked, Judged, ApprovalRequested,
+        ApprovalDecided, Held, Resumed, RolledBack, RollbackMeasured, Aborted, Noted,
+    )
+}  # fmt: skip
+
+
+def event_from_dict(kind: str, document: dict[str, Any]) -> Event:
+    """Read one event of the ledger; unknown fields are ignored (a newer writer may add some).
+
+    Raises ``ValueError`` for an unknown kind or missing fields.
+    """
+    if kind not in _KINDS:
+        raise ValueError(f"unknown event kind {kind!r}; written by a newer version?")
+    event = _KINDS[kind]
+    known = {f.name for f in fields(event)}
+    try:
+        return event(**{k: v for k, v in document.items() if k in known})
+    except TypeError as error:
+        raise ValueError(f"event {kind!r} is incomplete: {error}") from error

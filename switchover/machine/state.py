@@ -1,0 +1,120 @@
+"""The state of one migration: the fold of its ledger entries. Pure values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any, Self
+
+from switchover.machine.snapshot import Snapshot
+
+
+class Phase(StrEnum):
+    """Where a migration stands."""
+
+    RUNNING = "running"
+    AWAITING_APPROVAL = "awaiting_approval"
+    HELD = "held"
+    ROLLED_BACK = "rolled_back"
+    ABORTED = "aborted"
+    COMPLETE = "complete"
+
+
+#: Phases that only a rollback or a new attempt can leave.
+TERMINAL = frozenset({Phase.ROLLED_BACK, Phase.ABORTED, Phase.COMPLETE})
+
+
+class _Value:
+    """A frozen dataclass that travels as JSON."""
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Self:
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        return cls(**{k: v for k, v in document.items() if k in known})
+
+
+@dataclass(frozen=True, slots=True)
+class Approval(_Value):
+    """A request for a person's decision, bound to the evidence they were shown.
+
+    ``status`` is ``pending``, ``approved``, ``rejected``, ``void`` or ``expired``; times are
+    seconds since the Unix epoch.
+    """
+
+    id: str
+    stage: int
+    evidence: str
+    requested_at: float
+    expires_at: float
+    status: str = "pending"
+    approver: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result(_Value):
+    """The outcome of a stage's work or of a data check."""
+
+    stage: int
+    ok: bool
+    at: float
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class State(_Value):
+    """Everything a decision needs to know about one migration.
+
+    ``revision`` counts ledger entries; ``epoch`` is the revision of the last entry that
+    changed routing. ``not_before`` ends the present stage's bake time.
+    """
+
+    migration: str
+    revision: int = 0
+    phase: Phase = Phase.RUNNING
+    stage: int = 0
+    mode: str = "legacy_only"
+    split: int = 0
+    shadow: int = 0
+    epoch: int = 0
+    salt: str = ""
+    key: str = "string"
+    halt: str = ""
+    attempt: int = 1
+    started_by: str = ""
+    entered_at: float = 0.0
+    not_before: float = 0.0
+    approval: Approval | None = None
+    work: Result | None = None
+    data: Result | None = None
+    verdict: str = ""
+    reason: str = ""
+    incident: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON; :meth:`from_dict` gives the same state back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> State:
+        document = dict(document)
+        document["phase"] = Phase(document["phase"])
+        for name, kind in (("approval", Approval), ("work", Result), ("data", Result)):
+            if document.get(name) is not None:
+                document[name] = kind.from_dict(document[name])
+        known = {field.name for field in fields(cls)}
+        return cls(**{k: v for k, v in document.items() if k in known})
+
+    def snapshot(self, agreement: dict[str, Any] | None = None) -> Snapshot:
+        """The routing document that shows this state."""
+        return Snapshot(
+            migration=self.migration,
+            epoch=self.epoch,
+            mode=self.mode,
+            split=self.split,
+            shadow=self.shadow,
+            salt=self.salt,
+            key=self.key,
+            agreement=agreement or {},
+            halt=self.halt,
+        )

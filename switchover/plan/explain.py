@@ -1,0 +1,185 @@
+"""Say what a plan will do, from the very list of stages that the engine executes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from switchover.judge.gate import GateSpec
+from switchover.plan.load import LoadedPlan
+from switchover.plan.spec import Gate, Plan, Schedule
+from switchover.plan.stages import Stage, compile_gates, compile_stages
+from switchover.plan.units import spoken
+
+_MODES = {
+    "legacy_only": "legacy serves everybody",
+    "parallel": "legacy serves everybody, the candidate answers too",
+    "gradual": "the split decides who serves",
+    "candidate_only": "the candidate serves everybody",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One stage: ``split`` and ``shadow`` in percent, ``bake`` in seconds.
+
+    ``before`` is what it takes to begin, ``needs`` what it takes to leave it, in sentences.
+    """
+
+    index: int
+    key: str
+    title: str
+    mode: str
+    meaning: str
+    split: float
+    shadow: float
+    bake: float
+    before: tuple[str, ...]
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a plan will do; ``minimum`` is the sum of all bake times in seconds."""
+
+    migration: str
+    title: str
+    move: str
+    digest: str
+    stages: tuple[Row, ...]
+    schedule: str
+    minimum: float
+    rollback: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able, as ``plan explain --json`` prints it."""
+        return asdict(self)
+
+    def lines(self) -> tuple[str, ...]:
+        """Plain text for a terminal or a log."""
+        text = [f"{self.title} ({self.migration})", self.move, ""]
+        told: dict[tuple[str, ...], int] = {}
+        for row in self.stages:
+            text.append(f"{row.index + 1}. {row.title}: {row.meaning}")
+            shares = [f"split {row.split:g} %"] * (row.split > 0)
+            shares += [f"shadow {row.shadow:g} %"] * (row.shadow > 0)
+            shares += [f"bakes {spoken(row.bake)}"] * (row.bake > 0)
+            if shares:
+                text.append("   " + ", ".join(shares))
+            text += [f"   to begin: {line}" for line in row.before]
+            if row.needs in told:
+                text.append(f"   to leave: the same as for stage {told[row.needs]}")
+            else:
+                text += [f"   to leave: {line}" for line in row.needs]
+            if row.needs:
+                told.setdefault(row.needs, row.index + 1)
+        text += ["", f"At least {spoken(self.minimum)} in all. {self.schedule}"]
+        text += [f"Rollback: {line}" for line in self.rollback]
+        return tuple(text)
+
+
+def explain(loaded: LoadedPlan) -> Explanation:
+    """What ``loaded`` will do, stage by stage."""
+    plan = loaded.plan
+    stages, specs = compile_stages(plan), compile_gates(plan)
+    legacy, candidate = plan.systems.legacy, plan.systems.candidate
+    return Explanation(
+        migration=plan.migration,
+        title=plan.title,
+        move=f"legacy {legacy.version} at {legacy.url} → candidate {candidate.version} "
+        f"at {candidate.url}, kept apart by {plan.request_key.field}",
+        digest=loaded.digest,
+        stages=tuple(_row(plan, stage, specs) for stage in stages),
+        schedule=_schedule(plan.schedule),
+        minimum=sum(stage.bake for stage in stages),
+        rollback=_rollback(plan, specs),
+    )
+
+
+def gate_words(gate: Gate, spec: GateSpec) -> str:
+    """A gate as a sentence, from its compiled form: ``latency: 99 % of … within 200 ms``."""
+    metric, limit = spec.metric, spec.limit
+    words = {
+        "proportion": f"{metric} at least {(1 - limit) * 100:g} %",
+        "quantile": f"{spec.quantile * 100:g} % of {metric} within {spoken(limit)}",
+        "relative_rate": f"failures in {metric} at most {limit:g} times legacy's",
+        "relative_quantile": f"{spec.quantile * 100:g} % quantile of {metric} "
+        f"at most {limit:g} times legacy's",
+        "memory": f"{metric} at most {limit * 100:g} %",
+        "count": f"{metric} at most {limit:g}",
+    }[spec.kind]
+    if spec.kind == "proportion" and gate.at_most is not None:
+        words = f"{metric} at most {limit * 100:g} %"
+    if spec.to_promote != limit:
+        strict = 1 - spec.to_promote if "at least" in words else spec.to_promote
+        unit = spoken(strict) if spec.kind == "quantile" else f"{strict:g}"
+        words += f" (to promote: {unit})"
+    return words if spec.name == metric else f"{spec.name}: {words}"
+
+
+def _row(plan: Plan, stage: Stage, specs: tuple[GateSpec, ...]) -> Row:
+    return Row(
+        index=stage.index,
+        key=stage.key,
+        title=stage.title,
+        mode=stage.mode,
+        meaning=_MODES.get(stage.mode, stage.mode),
+        split=stage.split / 100,
+        shadow=stage.shadow / 100,
+        bake=stage.bake,
+        before=_before(plan, stage),
+        needs=_needs(plan, stage, specs),
+    )
+
+
+def _before(plan: Plan, stage: Stage) -> tuple[str, ...]:
+    if not stage.approval or plan.approvals is None:
+        return ()
+    approvals = plan.approvals
+    eyes = ", not whoever started the migration" if approvals.four_eyes else ""
+    return (
+        f"approval by one of {', '.join(approvals.approvers)}{eyes}; "
+        f"without it after {spoken(approvals.expires)}: {approvals.on_expiry}",
+    )
+
+
+def _needs(plan: Plan, stage: Stage, specs: tuple[GateSpec, ...]) -> tuple[str, ...]:
+    if stage.kind == "checks":
+        return tuple(f"check passes: {check.name} ({check.system})" for check in plan.checks)
+    if stage.kind == "adapters":
+        return tuple(f"adapter keeps {consumer.name}'s contract" for consumer in plan.consumers)
+    if stage.kind == "complete":
+        return ()
+    needs = [
+        "gate " + gate_words(gate, spec)
+        for gate, spec in zip(plan.gates, specs, strict=True)
+        if stage.kind in spec.stages
+    ]
+    if stage.data_check:
+        needs += [f"data check passes: {check.name}" for check in plan.data_checks]
+    return tuple(needs)
+
+
+def _schedule(schedule: Schedule) -> str:
+    text = (
+        f"advance runs by '{schedule.cron}' ({schedule.timezone}) and takes at most one step "
+        f"each time, on {', '.join(schedule.weekdays)}"
+    )
+    for window in schedule.freeze:
+        text += f"; frozen {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M}"
+        text += f" ({window.reason})"
+    return text + "."
+
+
+def _rollback(plan: Plan, specs: tuple[GateSpec, ...]) -> tuple[str, ...]:
+    names = ", ".join(spec.name for spec in specs)
+    if plan.rollback.automatic:
+        lines = [f"automatic when the evidence against {names} reaches the limit"]
+    else:
+        lines = [f"by hand only; the judge reports when {names} ask for it"]
+    if plan.judgement.no_data == "rollback":
+        lines.append(f"automatic after {spoken(plan.judgement.no_data_after)} without evidence")
+    if plan.rollback.flags:
+        lines.append(f"switches off {', '.join(plan.rollback.flags)}")
+    lines.append(f"promised within {spoken(plan.rollback.target)}")
+    return tuple(lines)

@@ -1,0 +1,421 @@
+"""The plan: what a team writes down about one migration, as pydantic models.
+
+Every key is known: a key that is not here is an error with a suggestion. Values keep the
+units people write (``24h``, ``20%``); the models hold seconds, fractions and points.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from switchover.plan.catalogue import METRICS, GateKind
+from switchover.plan.cron import Cron
+from switchover.plan.units import Fraction, Limit, Moment, Percent, Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What text of some pattern is, in words, and one example; for messages."""
+
+    words: str
+    example: str
+
+
+Slug = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+    Form("a short name of lower-case letters, digits and hyphens", "mood-v3"),
+]
+Target = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"),
+    Form("module:function", "clinic.adapters:to_v1"),
+]
+Url = Annotated[
+    str,
+    Field(pattern=r"^https?://[^\s/]+(/.*)?$"),
+    Form("an http address", "http://127.0.0.1:8020"),
+]
+UrlPath = Annotated[str, Field(pattern="^/"), Form("a path that begins with /", "/health")]
+
+
+class Model(BaseModel):
+    """Base: unknown keys are errors, values can't be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_strip_whitespace=True)
+
+
+def _at(key: str, message: str) -> PydanticCustomError:
+    """A fault of one key of a mapping; ``message`` is what is wrong; what to do."""
+    return PydanticCustomError("at_key", "{message}", {"message": message, "key": key})
+
+
+class Request(Model):
+    """One HTTP request that a check sends."""
+
+    method: Literal["GET", "POST", "PUT"] = Field("GET", description="HTTP method")
+    path: UrlPath = Field("/", description="path below the system's url")
+    json_file: str | None = Field(None, description="JSON lines to take bodies from, in turn")
+
+
+class System(Model):
+    """One of the two implementations."""
+
+    version: str = Field(min_length=1, description="the version that is deployed")
+    url: Url = Field(description="where it answers")
+    health: UrlPath = Field("/health", description="path that answers 200 when well")
+
+
+class Systems(Model):
+    """Both implementations."""
+
+    legacy: System = Field(description="what serves today")
+    candidate: System = Field(description="what shall serve")
+
+
+class RequestKey(Model):
+    """What keeps a caller on one side: the same key always gets the same system."""
+
+    field: str = Field(min_length=1, description="name of the request's field")
+    kind: Literal["string", "integer"] = Field(
+        "string", description="string keys are hashed; integer keys use key mod 100"
+    )
+
+
+class CheckBase(Model):
+    """Common to all checks."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)] = Field(
+        description="what reports call it"
+    )
+    system: Literal["legacy", "candidate"] = Field("candidate", description="which one it asks")
+    timeout: Seconds = Field(60.0, description="the check fails after this time")
+
+
+class HealthCheck(CheckBase):
+    """The system's health path answers 200."""
+
+    kind: Literal["health"] = Field(description="always health")
+
+
+class LatencyCheck(CheckBase):
+    """A short benchmark: the quantile of the response time stays below a limit."""
+
+    kind: Literal["latency"] = Field(description="always latency")
+    request: Request = Field(Request(), description="what it sends")
+    requests: int = Field(200, ge=20, le=100_000, description="how many it sends")
+    concurrency: int = Field(4, ge=1, le=64, description="how many at the same time")
+    quantile: float = Field(0.99, gt=0, lt=1, description="0.99 is the 99th percentile")
+    at_most: Seconds = Field(description="limit of that quantile")
+
+
+class ContractCheck(CheckBase):
+    """Live answers satisfy a JSON Schema."""
+
+    kind: Literal["contract"] = Field(description="always contract")
+    request: Request = Field(description="what it sends")
+    requests: int = Field(20, ge=1, le=10_000, description="how many it sends")
+    contract: str = Field(description="JSON Schema file, relative to the plan")
+
+
+class CommandCheck(CheckBase):
+    """A test command ends with 0; runs only if the operator allows its program."""
+
+    kind: Literal["command"] = Field(description="always command")
+    argv: Annotated[list[str], Field(min_length=1)] = Field(
+        description="program and arguments, without a shell"
+    )
+    coverage_file: str | None = Field(None, description="coverage.py JSON report it writes")
+    coverage: Fraction = Field(0.95, description="line coverage that the report must reach")
+
+
+Check = Annotated[
+    HealthCheck | LatencyCheck | ContractCheck | CommandCheck, Field(discriminator="kind")
+]
+
+
+class ChecksStage(Model):
+    """Run the development-phase checks of both systems."""
+
+    kind: Literal["checks"] = Field(description="always checks")
+
+
+class ShadowStage(Model):
+    """Legacy serves, the candidate answers too, answers are compared."""
+
+    kind: Literal["shadow"] = Field(description="always shadow")
+    bake: Seconds = Field(86400.0, description="shortest stay")
+    sample: Percent = Field(100.0, description="share of requests that are shadowed")
+
+
+class AdaptersStage(Model):
+    """Every consumer's adapter over recorded candidate output, against its contract."""
+
+    kind: Literal["adapters"] = Field(description="always adapters")
+
+
+class CanaryStage(Model):
+    """The candidate serves a share of the keys."""
+
+    kind: Literal["canary"] = Field(description="always canary")
+    percent: Percent = Field(gt=0, description="share of the keys that the candidate serves")
+    bake: Seconds = Field(86400.0, description="shortest stay")
+    approval: bool = Field(False, description="a person must approve before this stage begins")
+    shadow: Percent = Field(10.0, description="share of requests also sent to the other side")
+
+
+Stage = Annotated[
+    ChecksStage | ShadowStage | AdaptersStage | CanaryStage, Field(discriminator="kind")
+]
+
+
+def _default_stages() -> list[Any]:
+    return [
+        ChecksStage(kind="checks"),
+        ShadowStage(kind="shadow"),
+        AdaptersStage(kind="adapters"),
+        *(CanaryStage(kind="canary", percent=percent) for percent in (10, 25, 50, 100)),
+    ]
+
+
+class Gate(Model):
+    """A rule on one metric. Exactly one of ``at_least`` and ``at_most`` is the rollback limit;
+    without either the catalogue's default counts."""
+
+    name: str | None = Field(None, max_length=80, description="default: the metric's name")
+    metric: Annotated[
+        str,
+        Field(pattern=r"^[a-z][a-z0-9_]*$"),
+        Form("a metric's name of lower-case letters, digits and _", "success_rate"),
+    ] = Field(description="a name of the catalogue below, or one that your code records")
+    kind: GateKind | None = Field(None, description="default: from the metrics catalogue")
+    at_least: Limit | None = Field(None, description="lower limit, for shares of good results")
+    at_most: Limit | None = Field(None, description="upper limit, for everything else")
+    promote_at_least: Limit | None = Field(None, description="stricter at_least, to go on")
+    promote_at_most: Limit | None = Field(None, description="stricter at_most, to go on")
+    quantile: float | None = Field(
+        None, gt=0, lt=1, description="of quantile kinds; default: the metric's, or 0.99"
+    )
+    weight: float = Field(1.0, gt=0, description="share of the error budget, relative")
+    minimum: int | None = Field(None, ge=1, description="observations before it may promote")
+    stages: list[Literal["shadow", "canary"]] = Field(
+        ["shadow", "canary"], min_length=1, description="kinds of stage that it judges"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> Self:
+        known = METRICS.get(self.metric)
+        kind = self.kind or (known.kind if known else None)
+        if kind is None:
+            guess = difflib.get_close_matches(self.metric, METRICS, n=1)
+            advice = f"did you mean '{guess[0]}'?" if guess else "add a kind, like kind: proportion"
+            raise _at(
+                "metric",
+                f"'{self.metric}' is not in the metrics catalogue, so the gate "
+                f"needs a kind; {advice}",
+            )
+        if self.at_least is not None and self.at_most is not None:
+            raise _at("at_most", "a gate has one limit, and at_least is here too; keep one of them")
+        default = known and known.kind == kind and (known.at_least, known.at_most) != (None, None)
+        if self.at_least is None and self.at_most is None and not default:
+            raise _at("", f"the gate on '{self.metric}' has no limit; add at_most or at_least")
+        if kind != "proportion" and self.at_least is not None:
+            raise _at("at_least", f"a {kind} gate has an upper limit; use at_most")
+        for key in ("at_least", "at_most"):
+            value = getattr(self, key)
+            if kind == "proportion" and value is not None and not 0 < value < 1:
+                raise _at(
+                    key,
+                    f"a proportion's limit lies between 0 and 1, not {value:g}; "
+                    "write it like 0.85 or 85%",
+                )
+        return self  # fmt: skip
+
+
+class Judgement(Model):
+    """How sure the judge must be; change the defaults knowingly."""
+
+    alpha: float = Field(0.01, gt=0, le=0.1, description="risk of a false rollback, whole rollout")
+    alpha_promote: float = Field(0.05, gt=0, le=0.2, description="risk of a false promotion, stage")
+    look_every: Seconds = Field(60.0, gt=0, description="time between two looks")
+    no_data_after: Seconds = Field(600.0, description="alert when no evidence came for so long")
+    no_data: Literal["hold", "rollback"] = Field("hold", description="what happens after that time")
+
+
+class FieldRule(Model):
+    """How one field of two answers is compared."""
+
+    path: str = Field(min_length=1, description="like risk_score, current.risk or items[*].id")
+    compare: Literal["exact", "number", "category", "set", "ignore"] = Field(
+        "exact", description="number: within a tolerance; set: the same items in any order"
+    )
+    absolute: float | None = Field(None, ge=0, description="numbers may differ by so much")
+    relative: Fraction | None = Field(None, description="or by this share of legacy's value")
+    categories: list[float] | None = Field(
+        None, description="edges: two numbers agree when they fall between the same edges"
+    )
+
+
+class Agreement(Model):
+    """When two answers agree."""
+
+    default: Literal["exact", "ignore"] = Field(
+        "ignore", description="what counts for fields without a rule"
+    )
+    fields: list[FieldRule] = Field(min_length=1, description="one rule per field")
+    redact: list[str] = Field([], description="paths whose values never leave the application")
+
+
+class Consumer(Model):
+    """Somebody who reads the service's answers, and the shape they rely on."""
+
+    name: Slug = Field(description="short name")
+    adapter: Target = Field(description="module:function from candidate answer to their shape")
+    contract: str = Field(description="JSON Schema file, relative to the plan")
+    invariants: Target | None = Field(
+        None, description="module:function that returns a list of broken invariants"
+    )
+    forbidden: list[str] = Field([], description="candidate-only fields that must not leak")
+    recordings: str = Field(description="JSON lines of recorded candidate answers")
+    minimum: int = Field(20, ge=1, description="recorded answers needed")
+
+
+class Expectation(Model):
+    """One Great Expectations rule by its name and arguments."""
+
+    expect: Annotated[
+        str,
+        Field(pattern=r"^[a-z_]+$"),
+        Form("the name of a Great Expectations rule", "column_values_to_be_between"),
+    ] = Field(description="like column_values_to_be_between")
+    arguments: dict[str, Any] = Field({}, description="as Great Expectations names them")
+
+
+class DataCheck(Model):
+    """A suite over one SQL table, run between every two steps."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)] = Field(
+        description="what reports call it"
+    )
+    database: str = Field(description="SQLAlchemy URL, or env:NAME of a variable that holds it")
+    table: Annotated[
+        str, Field(pattern=r"^[A-Za-z_][\w.]*$"), Form("a table's name", "public.assessments")
+    ] = Field(description="table or schema.table")
+    expectations: list[Expectation] = Field(min_length=1, description="what must hold")
+
+
+class Approvals(Model):
+    """Who may approve, and what happens when nobody does."""
+
+    approvers: list[str] = Field(min_length=1, description="names of those who may")
+    identity: Literal["trusted"] = Field(
+        "trusted", description="trusted: an approver is the name they give"
+    )
+    four_eyes: bool = Field(True, description="who started the migration can't approve it")
+    expires: Seconds = Field(259200.0, description="a request waits so long")
+    on_expiry: Literal["hold", "rollback", "abort"] = Field("hold", description="and then")
+
+
+class FreezeWindow(Model):
+    """No step forward between two moments; a rollback is never blocked."""
+
+    start: Moment = Field(description="first moment; without an offset, in the schedule's zone")
+    end: Moment = Field(description="first moment after it")
+    reason: str = Field(min_length=1, description="what people are told")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if (self.start.tzinfo is None) != (self.end.tzinfo is None):
+            raise _at("end", "one end has a time zone and the other has none; give both or neither")
+        if self.end <= self.start:
+            raise _at("end", "the window ends before it starts; swap start and end")
+        return self
+
+
+class Schedule(Model):
+    """When ``advance`` runs by itself."""
+
+    cron: str = Field("0 9 * * *", description="minute, hour, day, month, weekday")
+    timezone: str = Field("UTC", description="name from the time zone database")
+    weekdays: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
+        ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+        min_length=1,
+        description="days on which a step forward may be taken",
+    )
+    freeze: list[FreezeWindow] = Field([], description="times without any step forward")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            guess = difflib.get_close_matches(value, available_timezones(), n=1)
+            advice = f"did you mean '{guess[0]}'?" if guess else "use one like Europe/Berlin"
+            raise ValueError(f"unknown time zone '{value}'; {advice}") from None
+        return value
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, value: str) -> str:
+        Cron.parse(value)
+        return value
+
+
+class Notify(Model):
+    """Where incidents and notices go."""
+
+    slack_channel: (
+        Annotated[
+            str,
+            Field(pattern=r"^[#CG][\w-]+$"),
+            Form("a Slack channel in quotes", '"#mood-migration"'),
+        ]
+        | None
+    ) = Field(None, description="Slack channel, in quotes because of the #")
+
+
+class Rollback(Model):
+    """The way back."""
+
+    automatic: bool = Field(True, description="the judge may roll back by itself")
+    flags: list[str] = Field([], description="candidate flags that a rollback switches off")
+    target: Seconds = Field(60.0, description="promised time until every router has turned")
+
+
+class Contact(Model):
+    """A person in the runbook."""
+
+    name: str = Field(description="who")
+    role: str = Field(description="what for")
+    reach: str = Field(description="phone, pager or address")
+
+
+class Plan(Model):
+    """One migration from legacy to candidate."""
+
+    switchover: Literal[1] = Field(description="version of the plan format")
+    migration: Slug = Field(description="short name, used in commands and keys")
+    title: str = Field(min_length=1, description="what people call it")
+    contacts: list[Contact] = Field([], description="people to reach")
+    systems: Systems = Field(description="both implementations")
+    request_key: RequestKey = Field(description="what keeps a caller on one side")
+    checks: list[Check] = Field([], description="development-phase checks of both systems")
+    stages: list[Stage] = Field(
+        default_factory=_default_stages, min_length=1, description="the steps, in order"
+    )
+    gates: list[Gate] = Field(min_length=1, description="rules on metrics")
+    judgement: Judgement = Field(Judgement(), description="how sure the judge must be")
+    agreement: Agreement | None = Field(None, description="when two answers agree")
+    consumers: list[Consumer] = Field([], description="who reads the answers, and their shape")
+    data_checks: list[DataCheck] = Field([], description="suites over SQL tables")
+    approvals: Approvals | None = Field(None, description="who may approve")
+    schedule: Schedule = Field(Schedule(), description="when advance runs by itself")
+    notify: Notify = Field(Notify(), description="where notices go")
+    rollback: Rollback = Field(Rollback(), description="the way back")

@@ -1,0 +1,130 @@
+"""Follows one migration's routing document in Redis, and tells Redis what was taken."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from switchover.connection import open_client, reaching_redis, redis_key, text
+from switchover.errors import SwitchoverError
+from switchover.machine.propagation import Acknowledgement
+
+_log = logging.getLogger("switchover.router")
+
+#: Milliseconds to wait for a change before the document is read again anyway.
+BLOCK = 500
+#: Seconds between heartbeats, and milliseconds after which a silent router is not live.
+HEARTBEAT = 2.0
+ALIVE = 10_000
+#: Seconds to wait before trying a failed connection again: the first and the longest wait.
+RETRY_FIRST, RETRY_MOST = 0.05, 1.0
+
+
+class Reader:
+    """A daemon thread that hands every state of the document to ``take``.
+
+    ``take`` gets the document's text, or ``None`` where none is stored; it gives the
+    ``(epoch, since)`` that is served afterwards, which is acknowledged at once when it
+    changed and with every heartbeat.
+    """
+
+    def __init__(
+        self,
+        migration: str,
+        address: Any,
+        router: str,
+        max_staleness: float,
+        take: Callable[[str | None], tuple[int, float]],
+    ) -> None:
+        self._migration, self._address, self._router = migration, address, router
+        self._max_staleness = max_staleness
+        self._take = take
+        self._stop = threading.Event()
+        self._acknowledged, self._beat = -1, 0.0
+        self.failures = 0
+        self._thread = threading.Thread(
+            target=self._run, name=f"switchover-router-{migration}", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to follow; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Sign off and end, waiting at most for one answer of Redis."""
+        self._stop.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout=3.0)
+
+    def _run(self) -> None:
+        wait = RETRY_FIRST
+        client: Any = None
+        while not self._stop.is_set():
+            try:
+                if client is None:
+                    client = open_client(self._address)
+                with reaching_redis(self._address):
+                    self._follow(client)
+                wait = RETRY_FIRST
+            except SwitchoverError as error:
+                self._failed(error)
+                self._stop.wait(wait)
+                wait = min(wait * 2, RETRY_MOST)
+            except Exception as error:
+                # Nothing may end this thread: without it a rollback would not arrive.
+                _log.exception("%s: following the routing document failed", self._migration)
+                self._failed(error)
+                self._stop.wait(RETRY_MOST)
+        if client is not None:
+            self._sign_off(client)
+
+    def _failed(self, error: Exception) -> None:
+        self.failures += 1
+        self._acknowledged = -1
+        if self.failures == 1 or self.failures % 60 == 0:
+            _log.warning("%s: %s", self._migration, error)
+
+    def _follow(self, client: Any) -> None:
+        """One round: read the document, say what was taken, wait for the next change.
+
+        The stream's newest id is read before the document, so a change between the two ends
+        the wait at once and none is missed, even where Redis lost its data meanwhile.
+        """
+        changes = redis_key(self._migration, "changes")
+        pipeline = client.pipeline(transaction=False)
+        pipeline.xrevrange(changes, count=1)
+        pipeline.hget(redis_key(self._migration, "routing"), "document")
+        newest, document = pipeline.execute()
+        epoch, since = self._take(None if document is None else text(document))
+        self._acknowledge(client, epoch, since)
+        last = text(newest[0][0]) if newest else "0-0"
+        client.xread({changes: last}, count=1, block=BLOCK)
+
+    def _acknowledge(self, client: Any, epoch: int, since: float) -> None:
+        now = time.monotonic()
+        if epoch == self._acknowledged and now - self._beat < HEARTBEAT:
+            return
+        said = Acknowledgement(self._router, epoch, since, os.getpid(), socket.gethostname())
+        pipeline = client.pipeline(transaction=False)
+        pipeline.set(redis_key(self._migration, f"router:{self._router}"), said.to_json(), px=ALIVE)
+        pipeline.zadd(
+            redis_key(self._migration, "routers"),
+            {self._router: time.time() + max(self._max_staleness, ALIVE / 1000)},
+        )
+        pipeline.execute()
+        self._acknowledged, self._beat = epoch, now
+
+    def _sign_off(self, client: Any) -> None:
+        try:
+            with reaching_redis(self._address):
+                client.delete(redis_key(self._migration, f"router:{self._router}"))
+                client.zrem(redis_key(self._migration, "routers"), self._router)
+            if isinstance(self._address, str):
+                client.close()
+        except SwitchoverError as error:
+            _log.info("%s: router %s could not sign off: %s", self._migration, self._router, error)

@@ -1,0 +1,58 @@
+"""The Lua scripts of the routing store: what has to happen in one atomic step in Redis.
+
+Every script takes the keys ``routing`` (a hash) and ``changes`` (a stream) of one
+migration, and answers with a list whose first item is the outcome.
+"""
+
+from __future__ import annotations
+
+#: How many routing changes the stream keeps; routers only need the newest.
+CHANGES_KEPT = 1000
+
+#: Arguments: epoch, document, the halt it names, ``1`` if the document leaves the safe modes,
+#: ``1`` if it ends the halt it names.
+#: Outcomes: written · same (written before) · stale, epoch · halted, epoch, halt.
+WRITE = f"""
+local stored = redis.call('HGET', KEYS[1], 'epoch')
+local halt = redis.call('HGET', KEYS[1], 'halt') or ''
+if stored then
+  if tonumber(stored) == tonumber(ARGV[1])
+      and redis.call('HGET', KEYS[1], 'document') == ARGV[2] then
+    return {{'same'}}
+  end
+  if tonumber(ARGV[1]) <= tonumber(stored) then
+    return {{'stale', stored}}
+  end
+end
+if halt ~= '' and halt ~= ARGV[3] and ARGV[4] == '1' then
+  return {{'halted', stored or '0', halt}}
+end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'document', ARGV[2])
+if halt ~= '' and halt == ARGV[3] and ARGV[5] == '1' then
+  redis.call('HSET', KEYS[1], 'halt', '')
+end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', {CHANGES_KEPT}, '*',
+  'epoch', ARGV[1], 'document', ARGV[2])
+return {{'written'}}
+"""
+
+#: Arguments: halt id, the epoch to beat besides the stored one, the new document and the halt
+#: document, each as what stands before and after its epoch. The epoch is filled in here, so
+#: that no concurrent write can come between and a halt is carried out at the first attempt.
+#: Outcomes: written, halt document · stands, halt document (this id was carried out before, or
+#: another one is in force).
+HALT = f"""
+if redis.call('HGET', KEYS[1], 'halt_latest') == ARGV[1]
+    or (redis.call('HGET', KEYS[1], 'halt') or '') ~= '' then
+  return {{'stands', redis.call('HGET', KEYS[1], 'halt_document')}}
+end
+local stored = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0') or 0
+local epoch = string.format('%.0f', math.max(stored, tonumber(ARGV[2])) + 1)
+local document = ARGV[3] .. epoch .. ARGV[4]
+local halt = ARGV[5] .. epoch .. ARGV[6]
+redis.call('HSET', KEYS[1], 'epoch', epoch, 'document', document,
+  'halt', ARGV[1], 'halt_latest', ARGV[1], 'halt_document', halt)
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', {CHANGES_KEPT}, '*',
+  'epoch', epoch, 'document', document)
+return {{'written', halt}}
+"""

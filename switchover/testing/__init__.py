@@ -1,0 +1,1 @@
+"""Fakes and embedded servers, shipped so that users can test their own migrations with them."""

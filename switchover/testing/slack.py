@@ -1,0 +1,216 @@
+"""A Slack on loopback: speaks the part of the Web API that a pager needs, and keeps its rules."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+_SCOPES = {
+    "chat.postMessage": "chat:write",
+    "conversations.history": "channels:history",
+    "conversations.replies": "channels:history",
+    "conversations.list": "channels:read",
+    "auth.test": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An answer other than the right one. ``done`` says whether the call took effect anyway.
+
+    ``status`` 0 closes the connection without an answer.
+    """
+
+    status: int
+    error: str = ""
+    retry_after: int | None = None
+    done: bool = False
+
+
+@dataclass(slots=True)
+class SlackServer:
+    """A stand-in for Slack's Web API; use it as a context manager.
+
+    ``messages`` holds what was posted; ``calls`` counts the calls by method; the troubles in
+    ``troubles[method]`` are handed out one by one before right answers are.
+    """
+
+    token: str = "xoxb-stand-in-token"
+    channels: dict[str, str] = field(default_factory=lambda: {"mood-migration": "C0000MOOD"})
+    scopes: set[str] = field(default_factory=lambda: set(_SCOPES.values()))
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    calls: dict[str, int] = field(default_factory=dict)
+    troubles: dict[str, deque[Trouble]] = field(default_factory=dict)
+    page: int = 100
+    _server: ThreadingHTTPServer | None = None
+    _lock: Any = field(default_factory=threading.Lock)
+
+    @property
+    def base_url(self) -> str:
+        """What to give a client as its base address."""
+        assert self._server is not None, "start it first"
+        return f"http://127.0.0.1:{self._server.server_address[1]}/api/"
+
+    def trouble(self, method: str, *troubles: Trouble) -> None:
+        """Answer the next calls of ``method`` with these."""
+        self.troubles.setdefault(method, deque()).extend(troubles)
+
+    def __enter__(self) -> Self:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._server is not None
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(self, method: str, authorization: str, body: dict[str, Any]) -> dict[str, Any]:
+        """What Slack would answer, and its effect."""
+        if method not in _SCOPES:
+            return _no("unknown_method")
+        if not authorization:
+            return _no("not_authed")
+        if authorization != f"Bearer {self.token}":
+            return _no("invalid_auth")
+        if _SCOPES[method] not in self.scopes:
+            return {**_no("missing_scope"), "needed": _SCOPES[method]}
+        if method == "auth.test":
+            return {"ok": True, "user": "switchover", "team": "stand-in"}
+        if method == "conversations.list":
+            return self._list(body)
+        if method == "chat.postMessage":
+            return self._post(body)
+        return self._read(method, body)
+
+    def _list(self, body: dict[str, Any]) -> dict[str, Any]:
+        if "public_channel" not in body.get("types", "public_channel"):
+            return self._paged("channels", [], body)
+        found = [{"id": id_, "name": name} for name, id_ in self.channels.items()]
+        return self._paged("channels", found, body)
+
+    def _post(self, body: dict[str, Any]) -> dict[str, Any]:
+        name = str(body.get("channel", ""))
+        channel = self.channels.get(name.removeprefix("#"), name)
+        if channel not in self.channels.values():
+            return _no("channel_not_found")
+        refusal = _refusal(body)
+        if refusal:
+            return _no(refusal)
+        message = {
+            # The number keeps two messages of one microsecond apart.
+            "ts": f"{time.time() + len(self.messages) * 1e-6:.6f}",
+            "channel": channel,
+            "text": body.get("text", ""),
+            "blocks": body.get("blocks", []),
+            "metadata": body.get("metadata"),
+            "thread_ts": body.get("thread_ts"),
+        }
+        self.messages.append(message)
+        return {"ok": True, "ts": message["ts"], "channel": channel}
+
+    def _read(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
+        channel, thread = body.get("channel"), body.get("ts")
+        if channel not in self.channels.values():  # a name is not enough here
+            return _no("channel_not_found")
+        if method == "conversations.history":
+            found = [m for m in self.messages if m["channel"] == channel and not m["thread_ts"]]
+            found.reverse()
+        else:
+            found = [m for m in self.messages if thread in (m["ts"], m["thread_ts"])]
+            if not found:
+                return _no("thread_not_found")
+        oldest = float(body.get("oldest") or 0)
+        found = [m for m in found if float(m["ts"]) >= oldest or m["ts"] == thread]
+        if body.get("include_all_metadata") not in ("1", "true", True):
+            found = [{k: v for k, v in m.items() if k != "metadata"} for m in found]
+        return self._paged("messages", found, body)
+
+    def _paged(self, name: str, found: list[Any], body: dict[str, Any]) -> dict[str, Any]:
+        first = int(body.get("cursor") or 0)
+        last = first + min(self.page, int(body.get("limit") or self.page))
+        more = str(last) if last < len(found) else ""
+        return {"ok": True, name: found[first:last], "response_metadata": {"next_cursor": more}}
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        slack = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                address = urlsplit(self.path)
+                method = address.path.rpartition("/")[2]
+                raw = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+                body: dict[str, Any] = dict(parse_qsl(address.query))
+                if "json" in self.headers.get("Content-Type", ""):
+                    body.update(json.loads(raw or "{}"))
+                else:
+                    body.update(parse_qsl(raw))
+                with slack._lock:
+                    slack.calls[method] = slack.calls.get(method, 0) + 1
+                    waiting = slack.troubles.get(method)
+                    trouble = waiting.popleft() if waiting else None
+                    answer: dict[str, Any] = {}
+                    if trouble is None or trouble.done:
+                        answer = slack.answer(method, self.headers.get("Authorization", ""), body)
+                if trouble is not None and trouble.status == 0:
+                    self.close_connection = True
+                    return
+                self._reply(trouble, answer)
+
+            do_GET = do_POST  # noqa: N815 - http.server's name
+
+            def _reply(self, trouble: Trouble | None, answer: dict[str, Any]) -> None:
+                if trouble is not None:
+                    answer = _no(trouble.error or "internal_error")
+                data = json.dumps(answer).encode()
+                self.send_response(trouble.status if trouble else 200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                if trouble is not None and trouble.retry_after is not None:
+                    self.send_header("Retry-After", str(trouble.retry_after))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Say nothing: the messages are what a test looks at."""
+
+        return Handler
+
+
+def _no(error: str) -> dict[str, Any]:
+    return {"ok": False, "error": error}
+
+
+def _refusal(body: dict[str, Any]) -> str:
+    """The limits of Slack's reference for messages and Block Kit."""
+    blocks = body.get("blocks") or []
+    if not body.get("text") and not blocks:
+        return "no_text"
+    if len(body.get("text") or "") > 40_000:
+        return "msg_too_long"
+    if len(blocks) > 50:
+        return "invalid_blocks"
+    for block in blocks:
+        parts = [block.get("text"), *block.get("fields", []), *block.get("elements", [])]
+        limit = {"header": 150, "section": 3000}.get(block.get("type", ""), 3000)
+        texts = [part["text"] for part in parts if isinstance(part, dict) and "text" in part]
+        if any(not text or len(text) > limit for text in texts):
+            return "invalid_blocks"
+        if any(len(part["text"]) > 2000 for part in block.get("fields", [])):
+            return "invalid_blocks"
+        if len(block.get("fields", [])) > 10 or len(block.get("elements", [])) > 10:
+            return "invalid_blocks"
+    return ""

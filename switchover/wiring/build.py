@@ -1,0 +1,43 @@
+"""Build the ports from settings. Imports are inside, so that a command pays for what it uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from switchover.clock import SystemClock
+from switchover.engine.context import Context
+from switchover.wiring.handlers import handlers
+from switchover.wiring.lazy import LazyAdapters, LazyChecks, LazyData
+from switchover.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from switchover.launcher.prefect_api import PrefectLauncher
+
+
+def build_context(settings: Settings) -> Context:
+    """Everything the use cases need, connected to the operator's servers.
+
+    Nothing connects before it is used: a rollback must not wait for a database that is down.
+    """
+    from switchover.ledger.repository import SqlLedger
+    from switchover.observe.stream import RedisBlockStream
+    from switchover.routing.store import RedisRoutingStore
+
+    ledger = SqlLedger(settings.database_url, key=settings.audit_key)
+    return Context(
+        ledger=ledger,
+        routing=RedisRoutingStore(settings.redis_url),
+        stream=RedisBlockStream(settings.redis_url),
+        clock=SystemClock(),
+        checks=LazyChecks(settings.allow_commands),
+        adapters=LazyAdapters(),
+        data=LazyData(),
+        handlers=handlers(settings, ledger),
+    )
+
+
+def build_launcher(settings: Settings) -> PrefectLauncher:
+    """The client that starts flow runs by deployment name."""
+    from switchover.launcher.prefect_api import PrefectLauncher
+
+    return PrefectLauncher(settings.prefect_api_url, settings.prefect_auth or None)

@@ -1,0 +1,39 @@
+"""Adapters whose imports take long, built when first asked."""
+
+from __future__ import annotations
+
+from switchover.plan.spec import Check, Consumer, DataCheck, Plan
+from switchover.ports import CheckResult
+
+
+class LazyChecks:
+    """Check runner over HTTP and commands."""
+
+    def __init__(self, allow_commands: frozenset[str]) -> None:
+        self._allow = allow_commands
+
+    def run(self, check: Check, plan: Plan, directory: str) -> CheckResult:
+        """Run one check; see :class:`switchover.checks.runner.HttpCheckRunner`."""
+        from switchover.checks.runner import HttpCheckRunner
+
+        return HttpCheckRunner(self._allow).run(check, plan, directory)
+
+
+class LazyAdapters:
+    """Adapter validation over recordings."""
+
+    def validate(self, consumer: Consumer, directory: str) -> CheckResult:
+        """Validate; see :class:`switchover.contracts.validate.RecordedAdapterValidator`."""
+        from switchover.contracts.validate import RecordedAdapterValidator
+
+        return RecordedAdapterValidator().validate(consumer, directory)
+
+
+class LazyData:
+    """Data suites by Great Expectations, which takes seconds to import."""
+
+    def check(self, check: DataCheck) -> CheckResult:
+        """Check; see :class:`switchover.integrity.expectations.GreatExpectationsChecker`."""
+        from switchover.integrity.expectations import GreatExpectationsChecker
+
+        return GreatExpectationsChecker().check(check)

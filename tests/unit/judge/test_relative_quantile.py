@@ -1,0 +1,93 @@
+"""The relative quantile kind."""
+
+from __future__ import annotations
+
+import pytest
+
+from switchover.judge.block import Tally
+from switchover.judge.gate import GateSpec
+from switchover.judge.rollout import Rules, assess, begin, enter_stage, observe
+from switchover.judge.sketch import bucket_of
+from switchover.judge.verdict import Verdict
+
+
+def judged(ours, theirs, looks: int, quantile: float = 0.99):
+    gates = (GateSpec("speed", "relative_quantile", "seconds", 1.5, quantile=quantile),)
+    evidence = begin(gates)
+    for _ in range(looks):
+        look = {"seconds": {"candidate": next(ours), "legacy": next(theirs)}}
+        evidence = observe(gates, Rules(), evidence, look)
+        reading = assess(gates, Rules(), evidence, stage_kind="canary", dwell_over=True)
+        if reading.verdict is Verdict.ROLLBACK:
+            break
+    return reading
+
+
+@pytest.mark.req("O2")
+def test_three_times_the_p99_is_found(times) -> None:
+    """Thrice as slow where half as slow again is allowed: found within 15 looks of 30 requests."""
+    for seed in range(5):
+        reading = judged(times(0.15, 30, seed=seed), times(0.05, 70, seed=100 + seed), 15)
+        assert reading.verdict is Verdict.ROLLBACK
+        assert reading.gates[0].estimate == pytest.approx(3.0, rel=0.5)
+
+
+@pytest.mark.req("O2")
+def test_an_equally_fast_candidate_is_promoted(times) -> None:
+    """The same times on both sides pass at p95 within 20 looks."""
+    reading = judged(times(0.05, 50, seed=1), times(0.05, 50, seed=2), 20, quantile=0.95)
+    assert reading.verdict is Verdict.PROMOTE
+
+
+@pytest.mark.req("INV12")
+def test_a_candidate_on_the_ratio_is_hardly_ever_rolled_back(times) -> None:
+    """Exactly half as slow again, 40 rollouts of 60 looks: the estimated threshold costs nothing."""
+    false = [
+        judged(times(0.075, 40, seed=s), times(0.05, 40, seed=1000 + s), 60, 0.95).verdict
+        is Verdict.ROLLBACK
+        for s in range(40)
+    ]
+    assert sum(false) <= 1
+
+
+@pytest.mark.req("O5")
+def test_the_threshold_comes_from_past_looks_only() -> None:
+    """The first look sets the threshold and is judged by none, however slow the candidate is in it."""
+    gates = (GateSpec("speed", "relative_quantile", "seconds", 1.5),)
+    slow = Tally(n=100, sketch={bucket_of(9.0): 100})
+    fast = Tally(n=100, sketch={bucket_of(0.05): 100})
+    look = {"seconds": {"candidate": slow, "legacy": fast}}
+    first = observe(gates, Rules(), begin(gates), look)
+    second = observe(gates, Rules(), first, look)
+    read = [
+        assess(gates, Rules(), evidence, stage_kind="canary", dwell_over=True)
+        for evidence in (first, second)
+    ]
+    assert read[0].rollback_evidence == 0.0
+    assert read[1].verdict is Verdict.ROLLBACK
+
+
+@pytest.mark.req("O2")
+def test_legacy_of_constant_speed_can_be_matched() -> None:
+    """Legacy is never above its own quantile; a candidate that never is either passes."""
+    gates = (GateSpec("speed", "relative_quantile", "seconds", 1.5, quantile=0.95),)
+    same = Tally(n=100, sketch={bucket_of(0.05): 100})
+    evidence = enter_stage(begin(gates), "shadow", "shadow")
+    for _ in range(6):
+        evidence = observe(
+            gates, Rules(), evidence, {"seconds": {"candidate": same, "legacy": same}}
+        )
+    reading = assess(gates, Rules(), evidence, stage_kind="shadow", dwell_over=True)
+    assert reading.verdict is Verdict.PROMOTE
+
+
+@pytest.mark.req("O5")
+def test_memory_of_legacy_is_bounded(times) -> None:
+    """However many observations come, what is kept of legacy stays small."""
+    gates = (GateSpec("speed", "relative_quantile", "seconds", 1.5),)
+    evidence = begin(gates)
+    many = next(times(0.05, 50_000, seed=3))
+    for _ in range(30):
+        evidence = observe(gates, Rules(), evidence, {"seconds": {"legacy": many}})
+    kept = evidence.gates["speed"].memory
+    assert sum(kept["sketch"].values()) == kept["n"] <= 250_000
