@@ -29,11 +29,12 @@ $(READY): requirements/environment.txt requirements/uv.txt pyproject.toml tools/
 	@sh tools/setup.sh
 	@touch $@
 
-check: $(READY) ## Lint, format, types, import floors, links of the documents
+check: $(READY) ## Lint, format, types, import floors, generated pages, dead links
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(BIN)/lint-imports
+	$(PYTHON) -m switchover.plan.reference --check
 	$(PYTHON) -m tools.check_links
 
 test: $(READY) ## Run every test, against real servers
@@ -48,7 +49,8 @@ up: $(READY) ## Start everything embedded, and leave it running
 bench: $(READY) ## Measure, and print the figures
 	@for file in benchmarks/[a-z]*.py; do $(PYTHON) "$$file" || exit 1; done
 
-docs: $(READY) ## Check that every link in the documents leads somewhere
+docs: $(READY) ## Write the generated pages anew, and look for dead links
+	$(PYTHON) -m switchover.plan.reference
 	$(PYTHON) -m tools.check_links
 
 lock: $(READY) ## Write requirements/*.txt anew after a change of the dependencies

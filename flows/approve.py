@@ -42,15 +42,15 @@ def approve(migration: str, approval: str) -> dict[str, Any]:
     if asked["status"] != "pending":
         sentence = f"approval {approval} is {asked['status']}"
         return conclude(migration, {"action": "approve", "did": False, "sentence": sentence})
-    status = _decision(migration, approval, asked)
+    status, approver = _decision(migration, approval, asked)
     if status != "approved":
         sentence = f"approval {approval} is {status}"
         return conclude(migration, {"action": "approve", "did": True, "sentence": sentence})
     stage, _, _ = what_is_due(migration)
-    return judged_step(migration, stage, form.approver)
+    return judged_step(migration, stage, approver)
 
 
-def _decision(migration: str, approval: str, asked: dict[str, Any]) -> str:
+def _decision(migration: str, approval: str, asked: dict[str, Any]) -> tuple[str, str]:
     """Ask until somebody gives a decision that counts, or the approval is settled elsewhere.
 
     Each question has a key of its own: a resumed run walks through the earlier answers again
@@ -64,11 +64,13 @@ def _decision(migration: str, approval: str, asked: dict[str, Any]) -> str:
             timeout=int(asked["timeout"]),
         )
         try:
-            return decide(migration, approval, form.decision, form.approver, form.reason)
+            status = decide(migration, approval, form.decision, form.approver, form.reason)
         except Refused as error:
             get_run_logger().error("not accepted: %s", error)
             refusal = f"**Not accepted:** {error}\n\n"
             asked = approval_state(migration, approval)
             if asked["status"] != "pending":
-                return str(asked["status"])
+                return str(asked["status"]), form.approver
+        else:
+            return status, form.approver
     raise AssertionError("count never ends")

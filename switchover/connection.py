@@ -56,11 +56,11 @@ def printable(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def open_client(address: Any) -> Any:
+def open_client(address: Any, retries: int = 1) -> Any:
     """A Redis client for a URL, with short time limits; a ready client is passed through.
 
-    Nothing is sent yet. The client retries once at once (a pooled connection may have died
-    while idle), never with a sleep: callers have their own idea of waiting.
+    Nothing is sent yet. By default it retries once (a pooled connection may have died while
+    idle), and never after a sleep: callers have their own idea of waiting.
     """
     if not isinstance(address, str):
         return address
@@ -73,7 +73,7 @@ def open_client(address: Any) -> Any:
             redis_address(address),
             socket_connect_timeout=CONNECT_TIMEOUT,
             socket_timeout=READ_TIMEOUT,
-            retry=Retry(NoBackoff(), 1),
+            retry=Retry(NoBackoff(), retries),
             # Pinned, as the shape of some answers depends on it.
             protocol=2,
         )

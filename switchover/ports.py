@@ -9,7 +9,9 @@ from typing import Any, Protocol
 
 from switchover.judge.block import Block
 from switchover.machine.event import Event
-from switchover.machine.propagation import Acknowledgement, Halt, Propagation
+from switchover.machine.propagation import Acknowledgement as Acknowledgement
+from switchover.machine.propagation import Halt as Halt
+from switchover.machine.propagation import Propagation as Propagation
 from switchover.machine.snapshot import Snapshot
 from switchover.machine.state import State
 from switchover.plan.spec import Check, Consumer, DataCheck, Plan

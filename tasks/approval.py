@@ -36,9 +36,7 @@ def approval_state(migration: str, approval: str) -> dict[str, Any]:
 
 
 @task(**PATIENT)
-def decide(
-    migration: str, approval: str, decision: Decision, approver: str, reason: str
-) -> str:
+def decide(migration: str, approval: str, decision: Decision, approver: str, reason: str) -> str:
     """Write the decision into the ledger; gives the approval's new status."""
     case = decide_approval(
         engine(), migration, decision, approver=approver, reason=reason, via="prefect",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from switchover.cli.session import (
     Actor,
     Json,
@@ -13,9 +11,10 @@ from switchover.cli.session import (
     connect,
     print_json,
     say,
+    verb,
 )
 
-app = typer.Typer(add_completion=False)
+app = verb()
 
 
 @app.command()

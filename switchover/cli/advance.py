@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from switchover.cli.session import Actor, Json, Migration, actor_or_login, print_json, say
+from switchover.cli.session import Actor, Json, Migration, actor_or_login, print_json, say, verb
 from switchover.errors import DependencyUnavailable, NegativeAnswer
 
-app = typer.Typer(add_completion=False)
+app = verb()
 
 
 @app.command()

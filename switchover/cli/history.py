@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import typer
+from switchover.cli.session import Json, Migration, connect, print_json, table, verb
 
-from switchover.cli.session import Json, Migration, connect, print_json, table
-
-app = typer.Typer(add_completion=False)
+app = verb()
 
 #: Payload fields worth a place in the table, in this order.
 _TOLD = ("title", "verdict", "status", "approver", "trigger", "reason", "summary", "sentence",

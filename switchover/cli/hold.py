@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from switchover.cli.session import (
     Actor,
     Json,
@@ -13,10 +11,11 @@ from switchover.cli.session import (
     connect,
     print_json,
     say,
+    verb,
 )
 from switchover.engine import hold as brake
 
-app = typer.Typer(add_completion=False)
+app = verb()
 
 
 @app.command()

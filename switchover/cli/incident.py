@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from switchover.cli.session import Json, connect, print_json, say, table
+from switchover.cli.session import Json, connect, print_json, say, table, verb
 from switchover.engine.context import Context
 from switchover.engine.status import iso
 from switchover.errors import InputError
 
-app = typer.Typer(add_completion=False, no_args_is_help=True)
+app = verb(no_args_is_help=True)
 
 
 @app.callback()
@@ -39,8 +39,8 @@ def show(
     incident: Annotated[str, typer.Argument(help="The incident's id.")], json: Json = False
 ) -> None:
     """Show one incident in full."""
+    from switchover.incidents.markdown import render
     from switchover.incidents.record import incident_of
-    from switchover.incidents.report import render
 
     context = connect()
     row = next((r for r in _rollbacks(context) if r["incident"] == incident), None)
@@ -49,7 +49,10 @@ def show(
     migration = row["migration"]
     plan = context.ledger.read(migration).plan.document
     found = incident_of(context.ledger.entries(migration), plan, incident)
-    print_json(found.to_dict()) if json else say(render(found))
+    if json:
+        print_json({**row, "impact": found.impact, "report": render(found)})
+    else:
+        say(render(found))
 
 
 def _rollbacks(context: Context) -> list[dict[str, Any]]:

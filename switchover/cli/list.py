@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
-from switchover.cli.session import Json, connect, print_json, say, table
+from switchover.cli.session import Json, connect, print_json, say, table, verb
 from switchover.engine.status import iso
 
-app = typer.Typer(add_completion=False)
+app = verb()
 
 
 @app.command(name="list")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
 
-import click
 import typer
-from typer.core import TyperGroup
 
 from switchover.errors import SwitchoverError
 
-#: Verb -> what it does, in one line. Modules are `switchover.cli.<verb>`, loaded when called,
-#: so that `--help` stays fast.
+#: Verb -> what it does, in one line. A verb's module is `switchover.cli.<verb>`, loaded when
+#: it is called, so that `--help` stays fast.
 VERBS = {
     "plan": "Lint, explain or print the schema of a plan.",
     "start": "Accept a plan: legacy serves everything, the first stage begins.",
@@ -36,36 +35,6 @@ VERBS = {
 }
 
 
-class Verbs(TyperGroup):
-    """A group that imports a verb's module when the verb is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every verb, in the order people need them."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The verb's command; None for an unknown one."""
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"switchover.cli.{cmd_name}")
-        command = typer.main.get_command(module.app)
-        command.name = cmd_name
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The verbs and their lines, without importing any of them."""
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
-
-
-app = typer.Typer(cls=Verbs, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
-
-
-@app.callback()
-def switchover() -> None:
-    """Move a live service from legacy to candidate, on evidence, with a way back."""
-
-
 def main() -> None:
     """Run the command line and end the process with the contract's exit code."""
     sys.exit(run(sys.argv[1:]))
@@ -73,20 +42,49 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command; gives the exit code. Errors are one line on standard error."""
-    command = typer.main.get_command(app)
-    try:
-        code = command.main(arguments, prog_name="switchover", standalone_mode=False)
-    except SwitchoverError as error:
-        click.echo(str(error), err=True)
-        return error.exit_code
-    except click.ClickException as error:
-        error.show()
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        typer.echo(usage())
+        return 0 if arguments else 2
+    verb, *rest = arguments
+    if verb == "--version":
+        from switchover import __version__
+
+        typer.echo(__version__)
+        return 0
+    if verb not in VERBS:
+        close = difflib.get_close_matches(verb, VERBS, n=1)
+        advice = f"did you mean {close[0]!r}?" if close else "`switchover --help` lists all"
+        typer.echo(f"switchover: there is no verb {verb!r}; {advice}", err=True)
         return 2
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+    return _call(verb, rest)
+
+
+def usage() -> str:
+    """What `--help` prints, without importing any verb."""
+    width = max(map(len, VERBS))
+    lines = [f"  {verb:<{width}}  {line}" for verb, line in VERBS.items()]
+    return (
+        "Usage: switchover VERB [ARGUMENTS] [--json]\n\n"
+        "Move a live service from legacy to candidate, on evidence, with a way back.\n\n"
+        + "\n".join(lines)
+        + "\n\n`switchover VERB --help` tells more about one."
+    )
+
+
+def _call(verb: str, arguments: list[str]) -> int:
+    module = importlib.import_module(f"switchover.cli.{verb}")
+    command = typer.main.get_command(module.app)
+    try:
+        command.main(arguments, prog_name=f"switchover {verb}")
+    except SwitchoverError as error:
+        typer.echo(str(error), err=True)
+        return error.exit_code
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
         return 130
     except BrokenPipeError:
         # The reader of our output has gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code if isinstance(code, int) else 0
+    return 0

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from switchover.cli.decision import record
-from switchover.cli.session import Actor, Json, Migration, Reason
+from switchover.cli.session import Actor, Json, Migration, Reason, verb
 
-app = typer.Typer(add_completion=False)
+app = verb()
 
 
 @app.command()

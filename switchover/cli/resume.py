@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from switchover.cli.session import (
     Actor,
     Json,
@@ -13,14 +11,17 @@ from switchover.cli.session import (
     connect,
     print_json,
     say,
+    verb,
 )
 from switchover.engine import hold as brake
 
-app = typer.Typer(add_completion=False)
+app = verb()
 
 
 @app.command()
-def resume(migration: Migration, reason: Reason = "", actor: Actor = "", json: Json = False) -> None:
+def resume(
+    migration: Migration, reason: Reason = "", actor: Actor = "", json: Json = False
+) -> None:
     """Let a held migration go on."""
     case = brake.resume(connect(), migration, actor=actor_or_login(actor), reason=reason)
     print_json(case.state.to_dict()) if json else say(f"{migration} is {case.state.phase.value}.")

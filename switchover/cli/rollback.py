@@ -6,9 +6,18 @@ from typing import Annotated
 
 import typer
 
-from switchover.cli.session import Actor, Json, Migration, Reason, actor_or_login, print_json, say
+from switchover.cli.session import (
+    Actor,
+    Json,
+    Migration,
+    Reason,
+    actor_or_login,
+    print_json,
+    say,
+    verb,
+)
 
-app = typer.Typer(add_completion=False)
+app = verb()
 
 
 @app.command()

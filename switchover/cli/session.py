@@ -20,6 +20,11 @@ Actor = Annotated[
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it goes into the record.")]
 
 
+def verb(*, no_args_is_help: bool = False) -> typer.Typer:
+    """The application of one verb: plain errors, no shell completion to install."""
+    return typer.Typer(add_completion=False, no_args_is_help=no_args_is_help, rich_markup_mode=None)
+
+
 def connect() -> Context:
     """The engine, connected by the operator's settings."""
     return build_context(load_settings())

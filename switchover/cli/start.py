@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from switchover.cli.session import Actor, Json, actor_or_login, print_json, say
+from switchover.cli.session import Actor, Json, actor_or_login, print_json, say, verb
 
-app = typer.Typer(add_completion=False)
+app = verb()
 
 
 @app.command()
@@ -31,9 +31,7 @@ def start(
     loaded = load_plan(plan, tuple(overlay or ()))
     settings = load_settings()
     upgrade(settings.database_url)
-    case = start_migration(
-        build_context(settings), loaded, actor=actor_or_login(actor, settings)
-    )
+    case = start_migration(build_context(settings), loaded, actor=actor_or_login(actor, settings))
     state = case.state
     if json:
         print_json(state.to_dict())

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import typer
+from switchover.cli.session import (
+    Json,
+    Migration,
+    connect,
+    facts_table,
+    print_json,
+    say,
+    table,
+    verb,
+)
 
-from switchover.cli.session import Json, Migration, connect, facts_table, print_json, say, table
-
-app = typer.Typer(add_completion=False)
+app = verb()
 
 
 @app.command()

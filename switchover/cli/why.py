@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import typer
+from switchover.cli.session import Json, Migration, connect, print_json, say, verb
 
-from switchover.cli.session import Json, Migration, connect, print_json, say
-
-app = typer.Typer(add_completion=False)
+app = verb()
 
 
 @app.command()

@@ -99,7 +99,7 @@ class RecordedAdapterValidator:
         recordings = root / consumer.recordings
         if not recordings.is_file():
             summary = (
-                f"{consumer.name}: no recordings at {recordings}; record candidate answers "
+                f"no recordings at {recordings}; record candidate answers "
                 "there, one JSON line each, and run the validation again"
             )
             return _result(consumer, False, summary, began, {"recordings": 0})
@@ -136,8 +136,8 @@ def _conclude(
     broken = findings.recordings - findings.passed
     parts = []
     if findings.recordings < consumer.minimum:
-        parts.append(f"only {findings.recordings} recordings in {path}, {consumer.minimum} needed; "
-                     "record more candidate answers")  # fmt: skip
+        parts.append(f"{path} holds {findings.recordings} of the {consumer.minimum} recordings "
+                     "needed; record more candidate answers")  # fmt: skip
     if broken:
         kinds = ", ".join(f"{count} {kind}" for kind, count in findings.faults.most_common())
         first = findings.examples[0]
@@ -153,7 +153,7 @@ def _conclude(
     if ok:
         parts.append(f"all {findings.recordings} recorded answers keep the contract")
     warnings = _warnings(consumer, sharp)
-    summary = f"{consumer.name}: " + "; ".join([*parts, *(f"warning: {w}" for w in warnings)])
+    summary = "; ".join([*parts, *(f"warning: {w}" for w in warnings)])
     detail = {
         "recordings": findings.recordings,
         "minimum": consumer.minimum,
@@ -185,4 +185,4 @@ def _result(
     consumer: Consumer, ok: bool, summary: str, began: float, detail: dict[str, Any]
 ) -> CheckResult:
     seconds = time.perf_counter() - began
-    return CheckResult(f"adapter {consumer.name}", ok, summary, seconds, detail)
+    return CheckResult(consumer.name, ok, summary, seconds, detail)

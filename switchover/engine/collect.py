@@ -81,7 +81,7 @@ def at_stage(case: Case, stored: dict[str, Any] | None) -> dict[str, Any]:
     """
     state = case.state
     if stored is None or stored["attempt"] < state.attempt:
-        document = {
+        document: dict[str, Any] = {
             "attempt": state.attempt,
             "stage": -1,
             "since": state.entered_at,

@@ -34,7 +34,8 @@ def drain(context: Context, *, limit: int = 50) -> Drained:
                 raise SwitchoverError(f"no handler for effects of kind {effect.kind!r}")
             result = handler(effect)
         except SwitchoverError as error:
-            retry_at = context.clock.now() + timedelta(seconds=RETRY)
+            wait = getattr(error, "retry_after", None) or RETRY
+            retry_at = context.clock.now() + timedelta(seconds=wait)
             context.ledger.fail_effect(effect.key, str(error), retry_at=retry_at)
             failed.append(f"{effect.key}: {error}")
         else:

@@ -12,9 +12,11 @@ def hold(context: Context, migration: str, *, actor: str, reason: str) -> Case:
     return persist(
         context,
         migration,
-        lambda case: None
-        if case.state.phase is Phase.HELD
-        else (Held(at=context.timestamp, actor=actor, reason=reason), ()),
+        lambda case: (
+            None
+            if case.state.phase is Phase.HELD
+            else (Held(at=context.timestamp, actor=actor, reason=reason), ())
+        ),
         actor=actor,
     )
 

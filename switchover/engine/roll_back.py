@@ -178,9 +178,11 @@ def _measure(
         persist(
             context,
             migration,
-            lambda case: (measured, measured_effects(case, halt.id))
-            if case.state.incident == halt.id
-            else None,
+            lambda case: (
+                (measured, measured_effects(case, halt.id))
+                if case.state.incident == halt.id
+                else None
+            ),
             actor=halt.actor,
         )
     return measured

@@ -9,12 +9,17 @@ from html import escape
 
 from switchover.incidents.record import Incident
 from switchover.incidents.redaction import redact
-from switchover.incidents.wording import spell_evidence, spell_moment, spell_seconds
+from switchover.incidents.wording import (
+    gate_sentence,
+    spell_evidence,
+    spell_moment,
+    spell_seconds,
+)
 
 TO_FILL_IN = "_To be filled in._"
 _PEOPLE = ("Root cause", "Actions", "Prevention", "Re-migration criteria")
 _LOG = logging.getLogger(__name__)
-_BEGIN = re.compile(r"<!-- switchover:begin ([0-9a-f]{16}) .*?-->\n", re.DOTALL)
+_BEGIN = re.compile(r"<!-- switchover:begin ([0-9a-f]{16}) .*?-->\n\n", re.DOTALL)
 _END = "<!-- switchover:end -->"
 
 
@@ -26,14 +31,14 @@ def marker(incident_id: str) -> str:
 def render(incident: Incident) -> str:
     """The whole report, with people's sections empty where nothing is known yet."""
     sections = [
-        f"# {_safe(incident.title)}: rolled back on {spell_moment(incident.opened_at)[:10]}",
+        f"# {_safe(incident.title)}: rolled back on {spell_moment(incident.opened_at)[:10]}\n",
         _framed(generated_part(incident)),
         _section("Root cause", _safe(incident.root_cause) or TO_FILL_IN),
         _section("Actions", _safe(incident.actions) or TO_FILL_IN),
         _section("Prevention", _safe(incident.prevention) or TO_FILL_IN),
         _section("Re-migration criteria", _criteria(incident)),
     ]
-    return marker(incident.id) + "\n" + "\n".join(sections)
+    return "\n".join([marker(incident.id), "", *sections])
 
 
 def refreshed(text: str, incident: Incident) -> str:
@@ -72,13 +77,14 @@ def generated_part(incident: Incident) -> str:
             _section("Components", _components(incident)),
             _section("Duration", _duration(incident)),
             _section("Impact", _impact(incident)),
+            "",  # a blank line, or the mark of the end would belong to the last table
         ]
     )
 
 
 def _framed(part: str) -> str:
     note = "generated from the ledger; write below the end of this part"
-    return f"<!-- switchover:begin {_digest(part)} ({note}) -->\n{part}{_END}\n"
+    return f"<!-- switchover:begin {_digest(part)} ({note}) -->\n\n{part}{_END}\n"
 
 
 def _digest(part: str) -> str:
@@ -127,7 +133,7 @@ def _trigger(incident: Incident) -> str:
         f"| {_cell(str(gate.get('gate', '')))} "
         f"| {_cell(str(gate.get('verdict', '')).replace('_', ' '))} "
         f"| {int(gate.get('n', 0)):,} | {spell_evidence(float(gate.get('rollback_evidence', 1)))} "
-        f"| {_cell(str(gate.get('sentence', '')))} |"
+        f"| {_cell(gate_sentence(gate))} |"
         for gate in incident.readings
     ]
     table = ["| Gate | Verdict | Observations | Evidence against | What it says |",
@@ -144,6 +150,8 @@ def _components(incident: Incident) -> str:
 def _duration(incident: Incident) -> str:
     if incident.rollback_seconds is None:
         return "Not measured yet."
+    if not incident.routers:
+        return "No router was alive to acknowledge; whichever starts now routes to legacy."
     taken = f"{incident.rollback_seconds:.3f} s"
     if incident.target_seconds is not None:
         kept = incident.complete and incident.rollback_seconds <= incident.target_seconds

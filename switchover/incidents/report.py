@@ -14,6 +14,9 @@ from switchover.errors import DependencyUnavailable
 from switchover.incidents.markdown import marker, refreshed, render
 from switchover.incidents.record import Incident
 
+#: How bytes that are not UTF-8 survive being read and written.
+_FOREIGN = "surrogateescape"
+
 
 def write_report(directory: Path | str, incident: Incident) -> Path:
     """Write or refresh ``YYYY-MM-DD-<migration>[-n].md`` and return its path.
@@ -30,8 +33,8 @@ def write_report(directory: Path | str, incident: Incident) -> Path:
                 path = _free_name(folder, incident)
                 _write_whole(path, render(incident))
             else:
-                # As bytes: line ends that an editor chose stay as they are.
-                before = path.read_bytes().decode("utf-8")
+                # As bytes: line ends and characters that an editor chose stay as they are.
+                before = path.read_bytes().decode("utf-8", _FOREIGN)
                 after = refreshed(before, incident)
                 if after != before:
                     _write_whole(path, after)
@@ -67,7 +70,7 @@ def _write_whole(path: Path, text: str) -> None:
     """Replace by renaming: a reader, and a crash, see the old file or the new one."""
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with temporary.open("x", encoding="utf-8", newline="") as file:
+        with temporary.open("x", encoding="utf-8", errors=_FOREIGN, newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

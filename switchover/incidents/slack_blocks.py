@@ -10,7 +10,7 @@ from typing import Any
 
 from switchover.incidents.record import Incident
 from switchover.incidents.redaction import redact
-from switchover.incidents.wording import spell_evidence, spell_moment
+from switchover.incidents.wording import gate_sentence, spell_evidence, spell_moment
 
 #: Slack's limits, in characters and blocks.
 MAX_TEXT = 4000
@@ -34,6 +34,8 @@ def rollback_blocks(incident: Incident) -> list[Block]:
     """The alert of a rollback: what, why, who, how fast, what it meant, where to look."""
     if incident.rollback_seconds is None:
         taken = "being measured"
+    elif not incident.routers:
+        taken = "no router was alive"
     elif incident.complete:
         taken = f"{incident.rollback_seconds:.3f} s, {incident.routers} routers"
     else:
@@ -60,6 +62,8 @@ def mitigated_text(incident: Incident) -> str:
     """The thread's reply once the rollback is measured."""
     if incident.rollback_seconds is None:
         return f"Incident {incident.id} is open; the rollback is being measured."
+    if not incident.routers:
+        return "No router was alive to acknowledge. To do: root cause, actions, prevention."
     if not incident.complete:
         return (
             f"After {incident.rollback_seconds:.1f} s some of {incident.routers} routers had not "
@@ -167,7 +171,7 @@ def _context(text: str) -> Block:
 
 def _gates(gates: Sequence[Mapping[str, Any]]) -> list[Block]:
     lines = [
-        f"• *{escape(str(gate.get('gate', '')))}*: {escape(str(gate.get('sentence', '')))} "
+        f"• *{escape(str(gate.get('gate', '')))}*: {escape(gate_sentence(gate))} "
         f"(n = {int(gate.get('n', 0)):,}, "
         f"evidence against {spell_evidence(float(gate.get('rollback_evidence', 1.0)))})"
         for gate in gates

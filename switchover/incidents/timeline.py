@@ -65,6 +65,8 @@ def _decided(event: dict[str, Any]) -> str:
 
 
 def _measured(event: dict[str, Any]) -> str:
+    if not event["routers"]:
+        return "No router was alive to acknowledge; whichever starts now routes to legacy"
     if not event.get("complete"):
         return (
             f"Routers were still turning after {event['seconds']:.3f} s "

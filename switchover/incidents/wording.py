@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 
 def spell_seconds(seconds: float) -> str:
@@ -27,3 +29,8 @@ def spell_moment(at: datetime) -> str:
 def spell_evidence(evidence: float) -> str:
     """An e-value without false precision: ``0.3``, ``14``, ``1.2e9``."""
     return f"{evidence:.2g}" if evidence < 100 or evidence >= 1e6 else f"{evidence:,.0f}"
+
+
+def gate_sentence(reading: Mapping[str, Any]) -> str:
+    """What a gate says, without its name in front: it stands beside it already."""
+    return str(reading.get("sentence", "")).removeprefix(f"{reading.get('gate', '')}: ")

@@ -22,10 +22,9 @@ STATEMENT_TIMEOUT = 300
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that exists, and how to reach it without changing anything."""
+    """A table that exists; by ``url`` its bare ``name`` finds it, and nothing can be changed."""
 
     url: sa.URL
-    schema: str | None
     name: str
     columns: tuple[str, ...]
 
@@ -36,8 +35,8 @@ def find_table(check: DataCheck, environ: Mapping[str, str]) -> Table:
     Raises ``InputError`` when the plan or the variable it names is wrong or the table does
     not exist, ``DependencyUnavailable`` when the database does not answer.
     """
-    url = _read_only(_address(check, environ), check)
     schema, _, name = check.table.rpartition(".")
+    url = _read_only(_address(check, environ), check, schema)
     with reaching(check, url) as connection:
         inspector = sa.inspect(connection)
         exists = inspector.has_table(name, schema=schema or None)
@@ -49,7 +48,7 @@ def find_table(check: DataCheck, environ: Mapping[str, str]) -> Table:
             f"data check {check.name!r}: no table {check.table} in {printable(url)}; {known}; "
             "correct the plan, or create the table"
         )
-    return Table(url, schema or None, name, tuple(column["name"] for column in columns))
+    return Table(url, name, tuple(column["name"] for column in columns))
 
 
 @contextmanager
@@ -104,12 +103,15 @@ def _address(check: DataCheck, environ: Mapping[str, str]) -> sa.URL:
     return url
 
 
-def _read_only(url: sa.URL, check: DataCheck) -> sa.URL:
+def _read_only(url: sa.URL, check: DataCheck, schema: str) -> sa.URL:
     if url.get_backend_name() == "sqlite":
         name = (url.database or "").removeprefix("file:")
         if name in ("", ":memory:"):
             raise InputError(f"data check {check.name!r}: an SQLite database in memory is always "
                              "empty; name a file")  # fmt: skip
+        if schema not in ("", "main"):
+            raise InputError(f"data check {check.name!r}: SQLite has no schema {schema}; "
+                             "write the table's name alone")  # fmt: skip
         path = Path(name).absolute()
         if not path.is_file():  # SQLite would create it, and an empty file proves nothing
             raise DependencyUnavailable(
@@ -118,9 +120,13 @@ def _read_only(url: sa.URL, check: DataCheck) -> sa.URL:
             )
         quoted = path.as_uri().removeprefix("file://")
         return url.set(database=f"file:{quoted}", query={"mode": "ro", "uri": "true"})
-    settings = f"-c default_transaction_read_only=on -c statement_timeout={STATEMENT_TIMEOUT}s"
-    given = url.query.get("options", "")
-    options = " ".join([*([given] if isinstance(given, str) else given), settings]).strip()
+    settings = [
+        "-c default_transaction_read_only=on",
+        f"-c statement_timeout={STATEMENT_TIMEOUT}s",
+        *([f'-c search_path="{schema}"'] if schema else []),
+    ]
+    given = url.query.get("options", ())
+    options = " ".join([*([given] if isinstance(given, str) else given), *settings])
     defaults = {"connect_timeout": str(CONNECT_TIMEOUT)}
     return url.set(query={**defaults, **url.query, "options": options})
 

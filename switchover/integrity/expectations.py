@@ -60,13 +60,13 @@ class GreatExpectationsChecker:
 
 
 def _run_on_table(table: Table, suite: Sequence[Any]) -> list[dict[str, Any]]:
-    # Great Expectations replaces $NAME in addresses by variables: a $ of ours is no such thing.
-    address = table.url.render_as_string(hide_password=False).replace("$", "%24")
-    source = open_context().data_sources.add_sql(name="table", connection_string=address)
+    # Great Expectations would put variables in for $NAME, but here a $ is written as %24.
+    address = table.url.render_as_string(hide_password=False)
+    sources = open_context().data_sources
+    add = sources.add_sqlite if address.startswith("sqlite") else sources.add_postgres
+    source = add(name="table", connection_string=address)
     try:
-        asset = source.add_table_asset(
-            name="table", table_name=table.name, schema_name=table.schema
-        )
+        asset = source.add_table_asset(name="table", table_name=table.name)
         return _rows(asset.add_batch_definition_whole_table("all").get_batch(), suite)
     finally:
         source.get_execution_engine().close()

@@ -8,6 +8,7 @@ Standard library only, because the light SDK carries it.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +58,9 @@ class Block:
             raise ValueError(f"not a block: {error}") from error
         if block.system not in SYSTEMS or block.n < 0 or not 0 <= block.bad <= block.n:
             raise ValueError(f"not a block: impossible counts or system in {block.id}")
+        measures = (block.start, block.seconds, block.total, block.total_squares)
+        if not all(isinstance(m, int | float) and math.isfinite(m) for m in measures):
+            raise ValueError(f"not a block: a time or a sum of {block.id} is no finite number")
         return block
 
 

@@ -194,7 +194,7 @@ def log_total(logs: Sequence[float]) -> float:
 
 def natural(logarithm: float) -> float:
     """Evidence as a natural number, cut off at :data:`CAP`."""
-    return exp(min(logarithm, _LOG_CAP))
+    return exp(logarithm) if logarithm < _LOG_CAP else CAP
 
 
 def observations_to_go(state: GateEvidence, target: float) -> int | None:

@@ -11,8 +11,9 @@ from past residuals, symmetric noise gives E[z | past] <= 0, and 1 + lambda z is
 for every lambda in (0, 1) (Waudby-Smith and Ramdas 2023, with the bounded score of Huber 1964 in
 place of the raw value, so that no outlier wins more than its stake). Nine lambdas, mixed.
 
-phi and s come from the data, so the bound is exact for known phi only; the tests show it for
-estimated ones by simulation. The first few intervals only teach.
+phi and s come from the data, so the bound is exact for known phi only. By simulation of 400
+rollouts of 300 intervals on the limit, at most 1.5 % are rolled back up to phi = 0.9, and 5 % at
+phi = 0.97, which is nearly a random walk over that time. The first few intervals only teach.
 """
 
 from __future__ import annotations
@@ -64,8 +65,12 @@ class Memory:
         systems = look.get(spec.metric, {})
         interval = None if at is None else floor(at / rules.gauge_seconds)
         memory = dict(state.memory)
-        if interval is not None and memory.get("interval") not in (None, interval):
-            memory = _close(spec, rules, state, memory)
+        opened = memory.get("interval")
+        # A late look joins the open interval; time does not run back.
+        if interval is not None and opened is not None:
+            if interval > opened:
+                memory = _close(spec, rules, state, memory)
+            interval = max(interval, opened)
         for system in ("candidate", "legacy"):
             tally = systems.get(system)
             if tally is not None and tally.n > 0:

@@ -9,12 +9,12 @@ ANY = "*"
 
 Step = str | int
 
-_STEP = re.compile(r"""\.?([^.\[\]"]+)|\[(\d+|\*)\]|\["((?:[^"\\]|\\.)+)"\]""")
+_STEP = re.compile(r"""\.?([^.\[\]"]+)|\[(\d+|\*)\]|\["((?:[^"\\]|\\.)*)"\]""", re.DOTALL)
 
 
 def parse(path: str) -> tuple[Step, ...]:
     """The steps of a path; a leading ``$`` or ``$.`` is allowed. Raises ``ValueError``."""
-    text = path.removeprefix("$").removeprefix(".") if path.startswith("$") else path
+    text = path[1:].removeprefix(".") if path == "$" or path.startswith(("$.", "$[")) else path
     steps: list[Step] = []
     place = 0
     while place < len(text):
@@ -30,7 +30,7 @@ def parse(path: str) -> tuple[Step, ...]:
         elif index is not None:
             steps.append(ANY if index == ANY else int(index))
         else:
-            steps.append(re.sub(r"\\(.)", r"\1", quoted))
+            steps.append(re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL))
         place = match.end()
     if not steps and path != "$":
         raise ValueError("an empty path; write a.b[0].c, or $ for the whole answer")
@@ -43,7 +43,7 @@ def spell(steps: tuple[Step, ...]) -> str:
     for step in steps:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif re.fullmatch(r'[^.\[\]"]+', step):
+        elif re.fullmatch(r'[^.\[\]"]+', step) and (text or not step.startswith("$")):
             text += f".{step}" if text else step
         else:
             escaped = step.replace("\\", "\\\\").replace('"', '\\"')

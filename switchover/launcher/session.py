@@ -73,6 +73,8 @@ class PrefectSession:
             wait = random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt))
             try:
                 answer = client.request(method, self._url + path, json=document)
+            except httpx.InvalidURL as error:
+                raise InputError(f"PREFECT_API_URL is no address: {error}") from error
             except httpx.ConnectError as error:
                 if attempt == _TRIES:
                     raise self._away(str(error)) from error

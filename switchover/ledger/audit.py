@@ -136,12 +136,15 @@ def _state(copy: Copy) -> Iterator[str]:
         return
     place = f"{copy.migration}, revision {state.revision}"
     try:
-        stored = State.from_dict(parse(copy.head.state))
+        document = parse(copy.head.state)
+        stored = State.from_dict(document)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         yield f"{place}: the stored state can't be read (changed): {error}"
         return
     theirs, ours = stored.to_dict(), state.to_dict()
+    # A field may be missing, from before it was introduced; one too many has no reason.
     different = [name for name in ours if ours[name] != theirs[name]]
+    different += sorted(document.keys() - ours.keys())
     if different:
         yield (
             f"{place}: the stored state is not what the entries make (changed): "

@@ -36,12 +36,10 @@ def open_engine(address: str | URL | Engine) -> Engine:
     """
     if isinstance(address, Engine):
         engine = address
+        _check_kind(engine.url)
     else:
-        engine = create_engine(
-            (url := _url(address)), pool_pre_ping=True, pool_timeout=10, **_arguments(url)
-        )
-    if engine.dialect.name not in ("sqlite", "postgresql"):
-        raise InputError(f"the ledger needs SQLite or PostgreSQL, not {engine.dialect.name}")
+        url = _url(address)
+        engine = create_engine(url, pool_pre_ping=True, pool_timeout=10, **_arguments(url))
     set_up = _set_up_sqlite if engine.dialect.name == "sqlite" else _set_up_postgres
     if not event.contains(engine, "connect", set_up):
         event.listen(engine, "connect", set_up)
@@ -101,6 +99,7 @@ def _url(address: str | URL) -> URL:
         url = make_url(address)
         if url.drivername in ("postgresql", "postgres"):
             url = url.set(drivername="postgresql+psycopg")
+        _check_kind(url)
         url.get_dialect()
     except (ArgumentError, NoSuchModuleError) as error:
         raise InputError(f"not a database address; {_EXAMPLES}") from error
@@ -119,13 +118,18 @@ def _url(address: str | URL) -> URL:
     return url
 
 
+def _check_kind(url: URL) -> None:
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise InputError(f"the ledger needs SQLite or PostgreSQL, not {url.get_backend_name()}")
+
+
 def _arguments(url: URL) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": LOCK_TIMEOUT}}
     return {
         "connect_args": {
             "connect_timeout": CONNECT_TIMEOUT,
-            "tcp_user_timeout": 1000 * LOCK_TIMEOUT,  # a host that is gone sends no reset
+            "tcp_user_timeout": int(1000 * LOCK_TIMEOUT),  # a host that is gone sends no reset
             "application_name": "switchover",
         }
     }
@@ -136,7 +140,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     # Text that is not UTF-8 is somebody's tampering: the audit has to be able to read it.
     connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {1000 * LOCK_TIMEOUT}")
+    cursor.execute(f"PRAGMA busy_timeout = {int(1000 * LOCK_TIMEOUT)}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # a step that was answered is never lost
     cursor.close()

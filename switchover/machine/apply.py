@@ -136,9 +136,7 @@ def _(event: e.ApprovalDecided, state: State) -> State:
     legal = {"pending": {"approved", "rejected", "void", "expired"}, "approved": {"void"}}
     if event.status not in legal.get(approval.status, set()):
         raise _refuse(state, event, f"approval {event.id} is already {approval.status}")
-    decided = replace(
-        approval, status=event.status, approver=event.approver, reason=event.reason
-    )
+    decided = replace(approval, status=event.status, approver=event.approver, reason=event.reason)
     if state.phase is Phase.HELD:
         return replace(state, approval=decided)
     phase = {

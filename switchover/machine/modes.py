@@ -20,5 +20,5 @@ def check_transition(old: str, new: str) -> None:
     candidate takes all traffic only after a gradual ramp.
     """
     if new != "emergency_rollback" and new not in _LEGAL[old]:
-        allowed = ", ".join(sorted(_LEGAL[old] - {old}) + ["emergency_rollback"])
+        allowed = ", ".join([*sorted(_LEGAL[old] - {old}), "emergency_rollback"])
         raise IllegalTransition(f"mode {old} can't become {new}; from here: {allowed}")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import json
 import logging
 import os
-import random
 import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -21,10 +19,11 @@ from switchover.errors import InputError
 from switchover.judge.block import SYSTEMS
 from switchover.observe.cell import Cell
 from switchover.observe.outbox import Destination, Outbox
+from switchover.observe.pairs import Pairs, Rules
 from switchover.observe.stream import RedisBlockStream
 
 if TYPE_CHECKING:
-    from switchover.judge.agreement import Agreement, Comparison
+    from switchover.judge.agreement import Comparison
 
 _log = logging.getLogger("switchover.recorder")
 
@@ -32,12 +31,6 @@ _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 #: Integers below this are exact as a float, and so are not worth a conversion.
 _EXACT = 2**53
-
-#: Answers agree when they are equal.
-_NO_RULES: Mapping[str, Any] = {}
-
-#: Comparison rules of a pair of answers: a document, or what gives the present one.
-Rules = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 
 
 class Recorder:
@@ -70,9 +63,8 @@ class Recorder:
             ready_client = redis_url is not None and not isinstance(redis_url, str)
             destination = RedisBlockStream(redis_url if ready_client else redis_address(redis_url))
         self.migration, self.flush_every, self.pair_metric = migration, flush_every, pair_metric
-        self._destination, self._samples, self._keep = destination, samples, keep
-        self._epoch, self._rules = epoch, agreement
-        self._compiled: tuple[Mapping[str, Any], Agreement] | None = None
+        self._destination, self._keep, self._epoch = destination, keep, epoch
+        self._pairs = Pairs(agreement, samples)
         self._measured: dict[str, bool] = {}
         self._complained: set[str] = set()
         self.refused = 0
@@ -84,21 +76,25 @@ class Recorder:
         """Everything a forked child must not share with its parent, counts included."""
         # Reentrant, as a signal handler or a finaliser may record in the middle of a record.
         self._lock = threading.RLock()
-        self._closing = threading.Event()
         self._instance, self._sequence = uuid.uuid4().hex, 0
         self._cells: dict[tuple[str, str], Cell] = {}
         self._rates: dict[tuple[str, str], Cell] = {}
-        self._mismatches: list[str] = []
-        self._disagreements = 0
+        self._pairs.begin_afresh()
         self._since = time.time()
         self._outbox = Outbox(self.migration, self._destination, self._keep)
+        self._fresh_thread()
+
+    def _fresh_thread(self) -> None:
+        self._closing = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name=f"switchover-recorder-{self.migration}", daemon=True
         )
 
     def start(self) -> Self:
-        """Begin to ship in the background; returns at once. Twice is as good as once."""
+        """Begin to ship in the background, also after :meth:`close`; returns at once."""
         if not self._started:
+            if self._closing.is_set():
+                self._fresh_thread()
             self._started = True
             self._thread.start()
         return self
@@ -181,7 +177,7 @@ class Recorder:
         from switchover.judge.agreement import Comparison, Mismatch
 
         try:
-            comparison = self._agreement().compare(legacy, candidate)
+            comparison = self._pairs.compare(legacy, candidate)
         except Exception as error:
             self._refuse(self.pair_metric, f"the answers can't be compared: {error!r}")
             return Comparison(False, (Mismatch("$", None, None, f"not comparable: {error}"),))
@@ -199,41 +195,10 @@ class Recorder:
         self._count_pair(comparison)
         return comparison
 
-    def _agreement(self) -> Agreement:
-        from switchover.judge.agreement import Agreement
-
-        rules = self._rules() if callable(self._rules) else self._rules
-        document = _NO_RULES if rules is None else rules
-        if self._compiled is None or self._compiled[0] is not document:
-            self._compiled = (document, Agreement.from_dict(document))
-        return self._compiled[1]
-
     def _count_pair(self, comparison: Comparison) -> None:
         self.record(self.pair_metric, comparison.agree, "pair")
-        if comparison.agree or not self._samples:
-            return
-        with self._lock:
-            # Reservoir sampling: each disagreement since the last shipment is as likely kept.
-            self._disagreements += 1
-            place = len(self._mismatches)
-            if place >= self._samples:
-                place = random.randrange(self._disagreements)
-                if place >= self._samples:
-                    return
-        sample = self._sample(comparison)
-        with self._lock:
-            self._mismatches[place : place + 1] = [sample]
-
-    def _sample(self, comparison: Comparison) -> str:
-        return json.dumps(
-            {
-                "at": time.time(),
-                "epoch": self._present_epoch(),
-                "mismatches": [mismatch.to_dict() for mismatch in comparison.mismatches],
-            },
-            default=str,
-            separators=(",", ":"),
-        )
+        if not comparison.agree:
+            self._pairs.sample(comparison, self._present_epoch())
 
     @contextmanager
     def timed(self, metric: str, system: str) -> Iterator[None]:
@@ -253,9 +218,7 @@ class Recorder:
         """Turn the counts so far into blocks, each with an id that no other will have."""
         with self._lock:
             cells = [*self._rates.items(), *self._cells.items()]
-            mismatches = self._mismatches
-            self._rates, self._cells, self._mismatches = {}, {}, []
-            self._disagreements = 0
+            self._rates, self._cells = {}, {}
             start, self._since = self._since, time.time()
             seconds = max(self._since - start, 0.0)
             self._sequence += 1
@@ -264,7 +227,7 @@ class Recorder:
             cell.block(f"{name}:{metric}:{system}", self.migration, metric, system, start, seconds)
             for (metric, system), cell in cells
         ]
-        self._outbox.put([block.to_json() for block in blocks], mismatches)
+        self._outbox.put([block.to_json() for block in blocks], self._pairs.take())
 
     def _run(self) -> None:
         closing = self._closing
@@ -291,7 +254,6 @@ class Recorder:
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout=5.0)
         self._started = False
-        _recorders.discard(self)
         shipped = self.flush()
         if not shipped:
             _log.error("%s: %d blocks could not be shipped", self.migration, self.waiting)

@@ -34,7 +34,11 @@ class Draft:
         if plan is not None:
             return cls(plan, frozenset(Plan.model_fields), tree, directory, now)
         touched = _touched(fault.field for fault in faults)
-        whole = frozenset(Plan.model_fields) - touched
+        whole = frozenset(
+            name
+            for name, field in Plan.model_fields.items()
+            if name not in touched and (name in document or not field.is_required())
+        )
         sections = {name: _section(name, document) for name in whole}
         return cls(Plan.model_construct(None, **sections), whole, tree, directory, now)
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from switchover.judge.gate import GateSpec
+from switchover.plan.catalogue import METRICS
 from switchover.plan.load import LoadedPlan
 from switchover.plan.spec import Gate, Plan, Schedule
 from switchover.plan.stages import Stage, compile_gates, compile_stages
@@ -108,7 +109,9 @@ def gate_words(gate: Gate, spec: GateSpec) -> str:
         "memory": f"{metric} at most {limit * 100:g} %",
         "count": f"{metric} at most {limit:g}",
     }[spec.kind]
-    if spec.kind == "proportion" and gate.at_most is not None:
+    known = METRICS.get(metric)
+    upper = gate.at_least is None and (gate.at_most or (known and known.at_most)) is not None
+    if spec.kind == "proportion" and upper:
         words = f"{metric} at most {limit * 100:g} %"
     if spec.to_promote != limit:
         strict = 1 - spec.to_promote if "at least" in words else spec.to_promote

@@ -170,6 +170,8 @@ def _words(detail: ErrorDetails, where: Spot, node: Node | None) -> tuple[str, s
     if kind == "literal_error":
         return _choice(written, list(where.choices))
     if kind == "value_error":
+        if isinstance(node, Scalar) and node.quoted and re.fullmatch(r"[\d.]+", node.text):
+            return f"the number {written} is in quotes", "remove them"
         return _halves(str(context.get("error", detail["msg"])))
     if kind == "string_pattern_mismatch" and where.form:
         return f"'{written}' is not {where.form.words}", f"write it like {where.form.example}"
@@ -177,13 +179,13 @@ def _words(detail: ErrorDetails, where: Spot, node: Node | None) -> tuple[str, s
         return _wrong_type(kind, where, node)
     bounds = {
         "greater_than": ("is too small", "above", "gt"),
-        "greater_than_equal": ("is too small", "at least", "ge"),
+        "greater_than_equal": ("is too small", "of at least", "ge"),
         "less_than": ("is too large", "below", "lt"),
-        "less_than_equal": ("is too large", "at most", "le"),
+        "less_than_equal": ("is too large", "of at most", "le"),
     }
     if kind in bounds:
         what, word, key = bounds[kind]
-        return f"{written} {what}", f"write a value of {word} {context[key]:g}"
+        return f"{written} {what}", f"write a value {word} {context[key]:g}"
     if kind in ("too_short", "string_too_short"):
         return ("the list is empty", "write at least one item") if kind == "too_short" else (
             "the text is empty", "write one")  # fmt: skip

@@ -75,12 +75,9 @@ def lint_plan(
     try:
         plan = restore_plan(document)
     except ValidationError as error:
-        known = {(fault.file, fault.line, fault.column) for fault in faults}
-        faults += [
-            fault
-            for fault in faults_of(error, tree)
-            if (fault.file, fault.line, fault.column) not in known
-        ]
+        # What could not be read as written is not also of the wrong type.
+        unread = [fault.field for fault in faults if fault.field]
+        faults += [f for f in faults_of(error, tree) if not _is_within(f.field, unread)]
     directory = Path(path).absolute().parent
     draft = Draft.of(plan, tree, document, faults, directory, now or datetime.now(UTC))
     found, warnings = findings(draft)
@@ -109,6 +106,10 @@ def digest(document: dict[str, Any]) -> str:
     """The sha256 of the canonical JSON: sorted keys, no blanks, UTF-8."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_within(field: str, fields: Sequence[str]) -> bool:
+    return any(field == each or field.startswith((f"{each}.", f"{each}[")) for each in fields)
 
 
 def _merged(trees: Sequence[Mapping]) -> Mapping:

@@ -108,13 +108,20 @@ class _Builder:
         self._lines = max(1, len(text.splitlines()))
         self._anchors: dict[str, tuple[Node, int] | None] = {}
         self._size = 0
+        self._long_quote: tuple[Mark, int] | None = None
 
     def build(self) -> Mapping | None:
         try:
             tree = self._document()
         except MarkedYAMLError as error:
             line, column, message, advice = described(error, self.text)
-            self._fault(Mark(self.file, min(line, self._lines), column), (), message, advice)
+            mark = Mark(self.file, min(line, self._lines), column)
+            if self._long_quote and self._long_quote[1] == line:
+                # A lost quote swallows the text up to the next one, and only there it hurts.
+                mark = self._long_quote[0]
+                message = f"the quoted text that begins here ends on line {line} only"
+                advice = "close it with the same quote"
+            self._fault(mark, (), message, advice)
             return None
         except YAMLError as error:
             # Characters YAML does not allow come without a mark, but with their position.
@@ -238,7 +245,13 @@ class _Builder:
 
     def _scalar(self, event: Any, mark: Mark, path: Path) -> Scalar:
         text = str(event.value)
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            self._fault(mark, path, "half of a surrogate pair is not a character",
+                        "write the character itself")  # fmt: skip
+            text = text.encode("utf-8", "replace").decode()
         quoted = event.style is not None or bool(event.tag)
+        if event.style in ("'", '"') and event.end_mark.line > event.start_mark.line:
+            self._long_quote = (mark, event.end_mark.line + 1)
         if quoted:
             return Scalar(mark, text, text, True)
         value: str | int | float | bool | None = text

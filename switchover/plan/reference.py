@@ -48,7 +48,7 @@ on; between the two it holds. Both must be of the gate's unit.
 
 | kind | the metric is | limit | limits |
 |---|---|---|---|
-| proportion | yes or no, true is good | `at_least: 0.85`, `at_most: 1%` | good share, or bad share |
+| proportion | yes or no, true is good | `at_least: 0.85`, `at_most: 1%` | good or bad share |
 | quantile | seconds | `at_most: 200ms` | the quantile, like 99 of 100 |
 | relative_rate | yes or no, of both systems | `at_most: 1.5x` | failures against legacy's |
 | relative_quantile | seconds, of both systems | `at_most: 1.5x` | quantile against legacy's |

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from switchover.plan.spec import Form, Plan
+from switchover.plan.form import Form
+from switchover.plan.spec import Plan
 from switchover.plan.tree import Path
 
 Model = type[BaseModel]

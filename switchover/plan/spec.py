@@ -7,53 +7,15 @@ units people write (``24h``, ``20%``); the models hold seconds, fractions and po
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, field_validator, model_validator
 
 from switchover.plan.catalogue import METRICS, GateKind
 from switchover.plan.cron import Cron
+from switchover.plan.form import Form, Model, Slug, Target, Url, UrlPath, at_key
 from switchover.plan.units import Fraction, Limit, Moment, Percent, Seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What text of some pattern is, in words, and one example; for messages."""
-
-    words: str
-    example: str
-
-
-Slug = Annotated[
-    str,
-    Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
-    Form("a short name of lower-case letters, digits and hyphens", "mood-v3"),
-]
-Target = Annotated[
-    str,
-    Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"),
-    Form("module:function", "clinic.adapters:to_v1"),
-]
-Url = Annotated[
-    str,
-    Field(pattern=r"^https?://[^\s/]+(/.*)?$"),
-    Form("an http address", "http://127.0.0.1:8020"),
-]
-UrlPath = Annotated[str, Field(pattern="^/"), Form("a path that begins with /", "/health")]
-
-
-class Model(BaseModel):
-    """Base: unknown keys are errors, values can't be changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_strip_whitespace=True)
-
-
-def _at(key: str, message: str) -> PydanticCustomError:
-    """A fault of one key of a mapping; ``message`` is what is wrong; what to do."""
-    return PydanticCustomError("at_key", "{message}", {"message": message, "key": key})
 
 
 class Request(Model):
@@ -109,7 +71,7 @@ class LatencyCheck(CheckBase):
 
     kind: Literal["latency"] = Field(description="always latency")
     request: Request = Field(Request(), description="what it sends")
-    requests: int = Field(200, ge=20, le=100_000, description="how many it sends")
+    requests: int = Field(500, ge=20, le=100_000, description="how many it sends")
     concurrency: int = Field(4, ge=1, le=64, description="how many at the same time")
     quantile: float = Field(0.99, gt=0, lt=1, description="0.99 is the 99th percentile")
     at_most: Seconds = Field(description="limit of that quantile")
@@ -215,22 +177,24 @@ class Gate(Model):
         if kind is None:
             guess = difflib.get_close_matches(self.metric, METRICS, n=1)
             advice = f"did you mean '{guess[0]}'?" if guess else "add a kind, like kind: proportion"
-            raise _at(
+            raise at_key(
                 "metric",
                 f"'{self.metric}' is not in the metrics catalogue, so the gate "
                 f"needs a kind; {advice}",
             )
         if self.at_least is not None and self.at_most is not None:
-            raise _at("at_most", "a gate has one limit, and at_least is here too; keep one of them")
+            raise at_key(
+                "at_most", "a gate has one limit, and at_least is here too; keep one of them"
+            )
         default = known and known.kind == kind and (known.at_least, known.at_most) != (None, None)
         if self.at_least is None and self.at_most is None and not default:
-            raise _at("", f"the gate on '{self.metric}' has no limit; add at_most or at_least")
+            raise at_key("", f"the gate on '{self.metric}' has no limit; add at_most or at_least")
         if kind != "proportion" and self.at_least is not None:
-            raise _at("at_least", f"a {kind} gate has an upper limit; use at_most")
+            raise at_key("at_least", f"a {kind} gate has an upper limit; use at_most")
         for key in ("at_least", "at_most"):
             value = getattr(self, key)
             if kind == "proportion" and value is not None and not 0 < value < 1:
-                raise _at(
+                raise at_key(
                     key,
                     f"a proportion's limit lies between 0 and 1, not {value:g}; "
                     "write it like 0.85 or 85%",
@@ -332,9 +296,11 @@ class FreezeWindow(Model):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if (self.start.tzinfo is None) != (self.end.tzinfo is None):
-            raise _at("end", "one end has a time zone and the other has none; give both or neither")
+            raise at_key(
+                "end", "one end has a time zone and the other has none; give both or neither"
+            )
         if self.end <= self.start:
-            raise _at("end", "the window ends before it starts; swap start and end")
+            raise at_key("end", "the window ends before it starts; swap start and end")
         return self
 
 

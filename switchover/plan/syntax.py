@@ -43,6 +43,9 @@ def described(error: MarkedYAMLError, text: str) -> tuple[int, int, str, str]:
     problem = str(error.problem or error.context or "")
     if "unexpected end of stream" in problem and error.context_mark is not None:
         mark = error.context_mark  # the place where the quote opens, not the file's end
+    opening = error.context_mark
+    if "expected ',' or" in problem and mark and opening and opening.line < mark.line:
+        mark = opening  # what was not closed, rather than the line that showed it
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     tab = _tab(text, line)
     if tab:

@@ -110,6 +110,8 @@ def limit(value: Any) -> float:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     text = value if isinstance(value, str) else repr(value)
     text = text if len(text) <= 40 else text[:39] + "…"
     return f"'{text}'" if isinstance(value, str) else text

@@ -24,8 +24,13 @@ def key_bytes(key: object) -> bytes:
     """The bytes that are hashed: text as UTF-8, bytes as they are, the rest by ``str``."""
     if isinstance(key, bytes):
         return key
+    try:
+        text = str(key)
+    except ValueError:
+        # Python spells no integer of more than 4 300 digits in decimal.
+        text = hex(index(key))  # type: ignore[arg-type]
     # surrogatepass: a lone surrogate from a broken client is still a key, not an error.
-    return str(key).encode("utf-8", "surrogatepass")
+    return text.encode("utf-8", "surrogatepass")
 
 
 def salted(salt: str) -> bytes:
@@ -48,6 +53,8 @@ def integer_bucket(key: int) -> int:
 
 def as_integer(key: object) -> int:
     """The integer a key stands for (``42``, ``"42"``); ``ValueError`` when it is none."""
+    if type(key) is int:
+        return key
     if isinstance(key, str | bytes):
         return int(key)
     try:

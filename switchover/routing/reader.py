@@ -16,7 +16,7 @@ from switchover.machine.propagation import Acknowledgement
 
 _log = logging.getLogger("switchover.router")
 
-#: Milliseconds to wait for a change before the document is read again anyway.
+#: Milliseconds to wait for a change, at most, before the document is read again anyway.
 BLOCK = 500
 #: Seconds between heartbeats, and milliseconds after which a silent router is not live.
 HEARTBEAT = 2.0
@@ -46,7 +46,10 @@ class Reader:
         self._take = take
         self._stop = threading.Event()
         self._acknowledged, self._beat = -1, 0.0
-        self.failures = 0
+        self._failures = 0
+        self._client: Any = None
+        # The document is confirmed once per wait, so a wait is a small part of the staleness.
+        self._block = max(10, min(BLOCK, round(max_staleness * 250)))
         self._thread = threading.Thread(
             target=self._run, name=f"switchover-router-{migration}", daemon=True
         )
@@ -58,36 +61,42 @@ class Reader:
     def stop(self) -> None:
         """Sign off and end, waiting at most for one answer of Redis."""
         self._stop.set()
+        if isinstance(self._address, str) and self._client is not None:
+            # Ends the wait for a change; the thread signs off over a new connection.
+            self._client.connection_pool.disconnect()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout=3.0)
 
     def _run(self) -> None:
         wait = RETRY_FIRST
-        client: Any = None
         while not self._stop.is_set():
             try:
-                if client is None:
-                    client = open_client(self._address)
+                if self._client is None:
+                    self._client = open_client(self._address, retries=0)
                 with reaching_redis(self._address):
-                    self._follow(client)
-                wait = RETRY_FIRST
+                    self._follow(self._client)
+                wait, self._failures = RETRY_FIRST, 0
             except SwitchoverError as error:
                 self._failed(error)
                 self._stop.wait(wait)
                 wait = min(wait * 2, RETRY_MOST)
             except Exception as error:
                 # Nothing may end this thread: without it a rollback would not arrive.
-                _log.exception("%s: following the routing document failed", self._migration)
                 self._failed(error)
                 self._stop.wait(RETRY_MOST)
-        if client is not None:
-            self._sign_off(client)
+        if self._client is not None:
+            self._sign_off(self._client)
 
     def _failed(self, error: Exception) -> None:
-        self.failures += 1
+        if self._stop.is_set():
+            return
+        self._failures += 1
         self._acknowledged = -1
-        if self.failures == 1 or self.failures % 60 == 0:
-            _log.warning("%s: %s", self._migration, error)
+        if self._failures == 1 or self._failures % 60 == 0:
+            unexpected = None if isinstance(error, SwitchoverError) else error
+            _log.warning(
+                "%s: %s (failure %d)", self._migration, error, self._failures, exc_info=unexpected
+            )
 
     def _follow(self, client: Any) -> None:
         """One round: read the document, say what was taken, wait for the next change.
@@ -103,7 +112,7 @@ class Reader:
         epoch, since = self._take(None if document is None else text(document))
         self._acknowledge(client, epoch, since)
         last = text(newest[0][0]) if newest else "0-0"
-        client.xread({changes: last}, count=1, block=BLOCK)
+        client.xread({changes: last}, count=1, block=self._block)
 
     def _acknowledge(self, client: Any, epoch: int, since: float) -> None:
         now = time.monotonic()

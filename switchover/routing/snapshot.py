@@ -76,24 +76,24 @@ def compile_snapshot(snapshot: Snapshot) -> Table:
     }
     into, out = answers[shadow == FULL]
     prefix, shadow_prefix = salted(snapshot.salt), salted(f"{snapshot.salt}/shadow")
-    decided_by_hash = snapshot.key == "string" or split in (0, FULL)
+    hashed = snapshot.key == "string" or split in (0, FULL)
+    sampled = shadow not in (0, FULL)
 
     def careful(key: Key) -> Decision:
-        text = key_bytes(key)
-        point = -1
-        if not decided_by_hash:
+        if hashed:
+            point = xxh3_64_intdigest(prefix + key_bytes(key)) % FULL
+        else:
             try:
                 point = integer_bucket(as_integer(key))
             except ValueError:
                 # A key that is no integer still gets a sticky answer and its fair share.
-                point = -1
-        if point < 0:
-            point = xxh3_64_intdigest(prefix + text) % FULL
-        shadowed = xxh3_64_intdigest(shadow_prefix + text) % FULL < shadow
+                point = xxh3_64_intdigest(prefix + key_bytes(key)) % FULL
+        if not sampled:
+            return into if point < split else out
+        shadowed = xxh3_64_intdigest(shadow_prefix + key_bytes(key)) % FULL < shadow
         return answers[shadowed][0 if point < split else 1]
 
-    short_way = decided_by_hash and shadow in (0, FULL)
-    return (prefix, split, into, out, None if short_way else careful)
+    return (prefix, split, into, out, None if hashed and not sampled else careful)
 
 
 def decide(table: Table, key: Key) -> Decision:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from switchover.wiring.build import build_context, build_launcher
+from switchover.wiring.build import build_context, build_launcher, build_ledger
 from switchover.wiring.settings import Settings, load_settings
 
-__all__ = ["Settings", "build_context", "build_launcher", "load_settings"]
+__all__ = ["Settings", "build_context", "build_launcher", "build_ledger", "load_settings"]

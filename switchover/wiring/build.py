@@ -12,6 +12,7 @@ from switchover.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from switchover.launcher.prefect_api import PrefectLauncher
+    from switchover.ledger.repository import SqlLedger
 
 
 def build_context(settings: Settings) -> Context:
@@ -19,11 +20,10 @@ def build_context(settings: Settings) -> Context:
 
     Nothing connects before it is used: a rollback must not wait for a database that is down.
     """
-    from switchover.ledger.repository import SqlLedger
     from switchover.observe.stream import RedisBlockStream
     from switchover.routing.store import RedisRoutingStore
 
-    ledger = SqlLedger(settings.database_url, key=settings.audit_key)
+    ledger = build_ledger(settings)
     return Context(
         ledger=ledger,
         routing=RedisRoutingStore(settings.redis_url),
@@ -34,6 +34,13 @@ def build_context(settings: Settings) -> Context:
         data=LazyData(),
         handlers=handlers(settings, ledger),
     )
+
+
+def build_ledger(settings: Settings) -> SqlLedger:
+    """The ledger, for those who audit it."""
+    from switchover.ledger.repository import SqlLedger
+
+    return SqlLedger(settings.database_url, key=settings.audit_key)
 
 
 def build_launcher(settings: Settings) -> PrefectLauncher:

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from switchover.engine.context import Handler
 from switchover.errors import DependencyUnavailable
+from switchover.plan.load import restore_plan
+from switchover.plan.stages import compile_stages
 from switchover.ports import Effect, Ledger
 from switchover.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from switchover.incidents.record import Incident
+    from switchover.launcher.prefect_api import PrefectLauncher
 
 
 def handlers(settings: Settings, ledger: Ledger) -> Mapping[str, Handler]:
     """Effect kind -> how it is done."""
-    work = _Work(settings, ledger)
+    runs, messages = _Runs(settings, ledger), _Messages(settings, ledger)
     return {
-        "start_flow": work.start_flow,
-        "end_approval": work.end_approval,
-        "incident_report": work.incident_report,
-        "page": work.page,
-        "slack": work.slack,
+        "start_flow": runs.start_flow,
+        "end_approval": runs.end_approval,
+        "incident_report": messages.incident_report,
+        "page": messages.page,
+        "page_update": messages.page_update,
+        "ask_people": messages.ask_people,
+        "notice": messages.notice,
     }
 
 
-class _Work:
+def _result(ledger: Ledger, migration: str, key: str) -> dict[str, Any]:
+    """What another effect of the migration left behind; empty until it is done."""
+    for row in ledger.effects(migration):
+        if row["key"] == key and row["status"] == "done":
+            return dict(row["result"] or {})
+    return {}
+
+
+class _Runs:
+    """Effects on Prefect."""
+
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -37,14 +55,7 @@ class _Work:
     def end_approval(self, effect: Effect) -> dict[str, Any]:
         """Let the waiting run end. It asks the ledger first, so its input is never used."""
         migration, approval = effect.payload["migration"], effect.payload["approval"]
-        run = next(
-            (
-                row["result"]["run"]
-                for row in self._ledger.effects(migration)
-                if row["key"] == f"{approval}:run" and row["status"] == "done"
-            ),
-            None,
-        )
+        run = _result(self._ledger, migration, f"{approval}:run").get("run")
         if run is None:
             return {"ended": None}
         launcher = self._launcher()
@@ -56,6 +67,19 @@ class _Work:
             raise DependencyUnavailable("Prefect", f"the approve run is still {name}")
         return {"ended": run}
 
+    def _launcher(self) -> PrefectLauncher:
+        from switchover.wiring.build import build_launcher
+
+        return build_launcher(self._settings)
+
+
+class _Messages:
+    """Effects on files and people."""
+
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self._settings = settings
+        self._ledger = ledger
+
     def incident_report(self, effect: Effect) -> dict[str, Any]:
         """Render the incident's Markdown file again; people's own sections are kept."""
         from switchover.incidents.report import write_report
@@ -65,25 +89,66 @@ class _Work:
 
     def page(self, effect: Effect) -> dict[str, Any]:
         """Tell the channel about the incident."""
-        from switchover.incidents.slack_blocks import rollback_blocks
+        from switchover.incidents.slack_blocks import rollback_blocks, rollback_text
 
         incident = self._incident(effect)
-        return self._post(effect, f"Rolled back: {incident.title}", rollback_blocks(incident))
+        return self._post(effect, rollback_text(incident), rollback_blocks(incident))
 
-    def slack(self, effect: Effect) -> dict[str, Any]:
+    def page_update(self, effect: Effect) -> dict[str, Any]:
+        """Tell the incident's thread that every router has turned, and how fast."""
+        from switchover.incidents.slack_blocks import mitigated_text
+
+        key = f"{effect.payload['incident']}:page"
+        page = _result(self._ledger, effect.payload["migration"], key)
+        if self._settings.slack_token and not page:
+            raise DependencyUnavailable("Slack", "the incident's first message is not sent yet")
+        text = mitigated_text(self._incident(effect))
+        return self._post(effect, text, (), thread=page.get("thread"))
+
+    def ask_people(self, effect: Effect) -> dict[str, Any]:
+        """Show the channel what waits for approval, with its evidence."""
+        from switchover.incidents.slack_blocks import approval_blocks, approval_text
+
+        migration, approval = effect.payload["migration"], effect.payload["approval"]
+        plan = restore_plan(self._ledger.read(migration).plan.document)
+        request = next(
+            entry.payload
+            for entry in self._ledger.entries(migration)
+            if entry.kind == "approval_requested" and entry.payload["id"] == approval
+        )
+        stage = compile_stages(plan)[request["stage"]].title
+        blocks = approval_blocks(
+            migration=migration,
+            title=plan.title,
+            stage=stage,
+            request=approval,
+            expires_at=request["expires_at"],
+            approvers=plan.approvals.approvers if plan.approvals else (),
+            reading=request["reading"],
+        )
+        return self._post(effect, approval_text(migration, stage), blocks)
+
+    def notice(self, effect: Effect) -> dict[str, Any]:
         """Post a plain notice."""
-        return self._post(effect, effect.payload["text"], ())
+        from switchover.incidents.slack_blocks import escape
 
-    def _post(self, effect: Effect, text: str, blocks: Any) -> dict[str, Any]:
+        return self._post(effect, escape(effect.payload["text"]), ())
+
+    def _post(
+        self,
+        effect: Effect,
+        text: str,
+        blocks: Sequence[Mapping[str, Any]],
+        thread: str | None = None,
+    ) -> dict[str, Any]:
         if not self._settings.slack_token:
             return {"skipped": "SWITCHOVER_SLACK_TOKEN is not set"}
         from switchover.incidents.slack import SlackPager
 
         pager = SlackPager(self._settings.slack_token, self._settings.slack_api_url or None)
-        thread = pager.post(effect.key, effect.payload["channel"], text, blocks)
-        return {"thread": thread}
+        return {"thread": pager.post(effect.key, effect.payload["channel"], text, blocks, thread)}
 
-    def _incident(self, effect: Effect) -> Any:
+    def _incident(self, effect: Effect) -> Incident:
         from switchover.incidents.record import incident_of
 
         migration = effect.payload["migration"]
@@ -92,8 +157,3 @@ class _Work:
             self._ledger.read(migration).plan.document,
             effect.payload["incident"],
         )
-
-    def _launcher(self) -> Any:
-        from switchover.wiring.build import build_launcher
-
-        return build_launcher(self._settings)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -12,11 +13,15 @@ from switchover.testing.routing import InMemoryBlockStream
 Stream = RedisBlockStream | InMemoryBlockStream
 
 
-@pytest.fixture(params=["memory", "redis"])
-def stream(request: pytest.FixtureRequest) -> Stream:
+@pytest.fixture(params=["memory", "redis", "client"])
+def stream(request: pytest.FixtureRequest) -> Iterator[Stream]:
+    """The fake, the real one by address, and the real one over a ready client that decodes."""
     if request.param == "memory":
-        return InMemoryBlockStream()
-    return RedisBlockStream(request.getfixturevalue("redis_url"))
+        yield InMemoryBlockStream()
+        return
+    url = request.getfixturevalue("redis_url")
+    with redis.Redis.from_url(url, decode_responses=True) as client:
+        yield RedisBlockStream(url if request.param == "redis" else client)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -19,11 +20,15 @@ FORWARD = [mode for mode in MODES if mode not in ("legacy_only", "emergency_roll
 RULES = {"epoch": 0, "redact": ['","epoch":0', 'ä"'], "fields": []}
 
 
-@pytest.fixture(params=["memory", "redis"])
-def store(request: pytest.FixtureRequest) -> RoutingStore:
+@pytest.fixture(params=["memory", "redis", "client"])
+def store(request: pytest.FixtureRequest) -> Iterator[RoutingStore]:
+    """The fake, the real one by address, and the real one over a ready client that decodes."""
     if request.param == "memory":
-        return InMemoryRoutingStore()
-    return RedisRoutingStore(request.getfixturevalue("redis_url"))
+        yield InMemoryRoutingStore()
+        return
+    url = request.getfixturevalue("redis_url")
+    with redis.Redis.from_url(url, decode_responses=True) as client:
+        yield RedisRoutingStore(url if request.param == "redis" else client)
 
 
 @pytest.fixture

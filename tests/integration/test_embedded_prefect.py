@@ -74,6 +74,16 @@ def test_the_server_brings_its_user_interface(prefect_api: PrefectServer) -> Non
         assert b"<!DOCTYPE html>" in answer.read()
 
 
+def test_a_killed_server_comes_back_at_the_same_address(prefect_api: PrefectServer) -> None:
+    """After SIGKILL and a start, clients find the server and its state where they were."""
+    before = prefect_api.api_url, prefect_api.auth
+    flow = call(prefect_api, "/flows/", {"name": "kept"})["id"]
+    prefect_api.process.kill()
+    prefect_api.start()
+    assert (prefect_api.api_url, prefect_api.auth) == before
+    assert call(prefect_api, f"/flows/{flow}")["name"] == "kept"
+
+
 def test_a_worker_runs_a_deployed_flow_with_its_environment(
     prefect_api: PrefectServer, tmp_path: Path
 ) -> None:

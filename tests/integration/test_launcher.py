@@ -30,13 +30,19 @@ class Server:
         self.flow = f"approve-{uuid4().hex[:8]}"
         self.deployment = f"{self.flow}/door"
         flow = self.call("/flows/", {"name": self.flow})
-        self.call("/deployments/", {
-            "name": "door", "flow_id": flow["id"], "enforce_parameter_schema": True,
-            "parameter_openapi_schema": {
-                "type": "object", "properties": {"migration": {"type": "string"}},
-                "required": ["migration"],
+        self.call(
+            "/deployments/",
+            {
+                "name": "door",
+                "flow_id": flow["id"],
+                "enforce_parameter_schema": True,
+                "parameter_openapi_schema": {
+                    "type": "object",
+                    "properties": {"migration": {"type": "string"}},
+                    "required": ["migration"],
+                },
             },
-        })  # fmt: skip
+        )
 
     def call(self, path: str, document: dict[str, Any]) -> Any:
         answer = self.http.post(path, json=document)

@@ -96,6 +96,26 @@ def test_nothing_is_lost_when_the_program_just_ends(redis_url: str, name: str) -
         assert client.xlen(f"switchover:{{{name}}}:mismatches") == 1
 
 
+@pytest.mark.req("O1")
+def test_worker_forked_after_the_first_shipment_counts_for_itself(
+    redis_url: str, name: str
+) -> None:
+    """Parent and child share no connection and no counts: together they are exact."""
+    recorder = Recorder(name, redis_url)
+    recorder.record("success_rate", True, "legacy")
+    assert recorder.flush()
+    recorder.record("success_rate", True, "legacy")
+    child = os.fork()
+    if child == 0:
+        recorder.record("success_rate", False, "candidate")
+        os._exit(0 if recorder.flush() else 1)
+    recorder.record("success_rate", True, "legacy")
+    assert recorder.flush()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    look = tally(collect(redis_url, name))["success_rate"]
+    assert look == {"legacy": Tally(3, 0), "candidate": Tally(1, 1)}
+
+
 @pytest.mark.req("O4")
 def test_only_the_newest_thousand_mismatches_are_kept(redis_url: str, name: str) -> None:
     """Samples are for people to look at; Redis does not fill up with them."""

@@ -55,6 +55,8 @@ def _contract(path: Path, name: str, directory: File) -> Iterator[Finding]:
                       "correct that file")  # fmt: skip
     except (jsonschema_rs.ValidationError, ValueError, RecursionError) as error:
         detail = getattr(error, "message", None) or str(error) or type(error).__name__
+        where = "/".join(map(str, getattr(error, "instance_path", ())))
+        detail = f"{where}: {detail}" if where else detail
         yield Finding(path, f"'{name}' is not a JSON Schema: {detail.splitlines()[0]}",
                       "correct that file")  # fmt: skip
 

@@ -71,7 +71,7 @@ def work_has_its_stage(draft: Draft) -> Iterator[Finding]:
                           f"{section}", f"add {section}, or write stages without it")  # fmt: skip
         elif index is None and work:
             yield Finding((section,), f"the plan has {section}, and no {kind} stage uses them",
-                          f"add a {kind} stage before the canary stages", key=True)  # fmt: skip
+                          f"add a stage of kind {kind} before the canaries", key=True)  # fmt: skip
 
 
 @rule("stages", "judgement")

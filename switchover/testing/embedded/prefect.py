@@ -83,6 +83,7 @@ class PrefectServer(EmbeddedServer):
             # By setting and not by option: the UI calls the port that the setting names.
             "PREFECT_SERVER_API_PORT": str(self._endpoint.port),
             "PREFECT_SERVER_API_AUTH_STRING": self.auth,
+            "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui"),  # by default in the package
             "PREFECT_SERVER_UI_V2_ENABLED": "false",  # V2 calls outside addresses
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
                 "prefect.server.concurrency.lease_storage.filesystem"
@@ -133,7 +134,11 @@ class PrefectWorker:
         options: Sequence[str] = (),
     ) -> None:
         root = cwd or Path.cwd()
+        home = Path(server_env["PREFECT_HOME"])
+        scratch = home / "tmp"  # Prefect's fixed name in /tmp would belong to whoever came first
+        scratch.mkdir(exist_ok=True)
         settings = {
+            "TMPDIR": str(scratch),
             "PYTHONPATH": _prepended(root, "PYTHONPATH"),  # deployments name flows as module paths
             "PATH": _prepended(Path(sys.executable).parent, "PATH"),  # for `FLOW_RUN_COMMAND`
             "PREFECT_WORKER_QUERY_SECONDS": "0.5",
@@ -147,7 +152,7 @@ class PrefectWorker:
         self.process = ServerProcess(
             "Prefect worker",
             command,
-            log=Path(server_env["PREFECT_HOME"]) / f"worker-{pool}.log",
+            log=home / f"worker-{pool}.log",
             env=self.env,
             cwd=root,
             grace=20,

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+PR_SET_CHILD_SUBREAPER = 36
 CAP_DAC_OVERRIDE = 1
 CAPABILITY_VERSION_3 = 0x20080522
 
@@ -61,6 +62,22 @@ def ended(child: subprocess.Popen[bytes]) -> bool:
     return os.waitid(os.P_PID, child.pid, flags) is not None
 
 
+def reap_orphans(child: subprocess.Popen[bytes], patience: float = 0.0) -> None:
+    """Collect dead grandchildren, whom the kernel hands to us; waits for the dying ones."""
+    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    deadline = time.monotonic() + patience
+    try:
+        while (dead := os.waitid(os.P_ALL, 0, flags)) or time.monotonic() < deadline:
+            if dead is None:
+                time.sleep(0.01)
+            elif dead.si_pid == child.pid:
+                return  # its own turn comes in `supervise`
+            else:
+                os.waitpid(dead.si_pid, 0)
+    except ChildProcessError:  # none left
+        return
+
+
 def supervise(spec: dict[str, Any]) -> int:
     """Start the server, wait for its end or for the order to end it; give its exit code."""
     wake, poke = os.pipe()
@@ -71,6 +88,8 @@ def supervise(spec: dict[str, Any]) -> int:
         nonlocal ordered
         ordered = ordered or number != signal.SIGCHLD
 
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.set_wakeup_fd(poke, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
         signal.signal(number, on_signal)
@@ -92,6 +111,7 @@ def supervise(spec: dict[str, Any]) -> int:
         readable, _, _ = select.select(watched, [], [])
         if wake in readable:
             os.read(wake, 64)
+            reap_orphans(child)
         ordered = ordered or (0 in readable and os.read(0, 64) == b"")
 
     if not ended(child):
@@ -101,7 +121,9 @@ def supervise(spec: dict[str, Any]) -> int:
             if select.select([wake], [], [], left)[0]:
                 os.read(wake, 64)
     os.killpg(child.pid, signal.SIGKILL)  # whatever it left behind, and itself if it would not go
-    return child.wait()
+    code = child.wait()
+    reap_orphans(child, patience=2.0)
+    return code
 
 
 if __name__ == "__main__":

@@ -66,10 +66,10 @@ class World:
         self.effects: list[Effect] = []
         self.directory = directory
         self._ids = itertools.count()
-        kinds = ("start_flow", "end_approval", "incident_report", "page", "slack")
+        kinds = ("start_flow", "end_approval", "incident_report", "page", "notice")
         self.context = Context(
             self.ledger, self.routing, self.stream, self.clock, Unused(), Unused(), Unused(),
-            {kind: self._perform for kind in kinds},
+            dict.fromkeys(kinds, self._perform),
         )  # fmt: skip
 
     def _perform(self, effect: Effect) -> dict[str, Any]:
@@ -150,4 +150,4 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """A fresh world; nothing is left behind."""
-    yield World(tmp_path)
+    return World(tmp_path)

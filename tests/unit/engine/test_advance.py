@@ -41,7 +41,8 @@ def test_no_evidence_never_promotes(world: Any) -> None:
     world.step()
     world.wait(1000)
     outcome = world.step()
-    assert not outcome.did and outcome.stage == "shadow"
+    assert not outcome.did
+    assert outcome.stage == "shadow"
     assert "no data" in outcome.sentence or "no evidence" in outcome.sentence
 
 
@@ -73,7 +74,8 @@ def test_a_bad_candidate_is_rolled_back_by_the_evidence(world: Any) -> None:
     world.to_canary()
     world.traffic(bad=1200)
     outcome = world.step()
-    assert outcome.action == "roll_back" and outcome.split == 0
+    assert outcome.action == "roll_back"
+    assert outcome.split == 0
     assert world.routing.read("demo").mode == "emergency_rollback"
     entry = next(e for e in world.ledger.entries("demo") if e.kind == "rolled_back")
     assert entry.payload["reading"]["verdict"] == "rollback"
@@ -108,7 +110,8 @@ def test_a_freeze_window_blocks_the_step_and_not_the_rollback(world: Any) -> Non
     world.start(schedule={"freeze": [window]})
     world.work()
     outcome = world.step()
-    assert not outcome.did and "holiday" in outcome.sentence
+    assert not outcome.did
+    assert "holiday" in outcome.sentence
     assert due(world.case).code == "frozen"
 
 
@@ -130,7 +133,8 @@ def test_of_two_advancers_one_wins_and_the_other_says_so(
 
     monkeypatch.setattr(Case, "append", slow)
     outcome = world.step()
-    assert not outcome.did and "another run" in outcome.sentence
+    assert not outcome.did
+    assert "another run" in outcome.sentence
     kinds = [e.kind for e in world.ledger.entries("demo")]
     assert kinds.count("stage_entered") == 1
 

@@ -30,7 +30,8 @@ def test_an_approval_carries_who_when_why_and_the_evidence_they_saw(world: Any) 
     asked, decided = [e for e in world.ledger.entries("demo") if e.kind.startswith("approval")]
     assert len(asked.payload["evidence"]) == 64
     assert asked.payload["reading"]["verdict"] == "promote"
-    assert decided.payload["approver"] == "ada" and decided.payload["via"] == "cli"
+    assert decided.payload["approver"] == "ada"
+    assert decided.payload["via"] == "cli"
     assert decided.payload["reason"] == "looks fine"
 
 
@@ -101,7 +102,8 @@ def test_a_rejection_holds_until_somebody_resumes_and_then_asks_again(world: Any
     world.start()
     first = world.to_approval()
     decide(world, "reject", reason="not before the audit")
-    assert world.case.state.phase == "held" and not world.step().did
+    assert world.case.state.phase == "held"
+    assert not world.step().did
     resume(world.context, "demo", actor="ada", reason="audit done")
     assert world.step().action == "ask"
     assert world.case.state.approval.id != first
@@ -149,4 +151,5 @@ def test_a_hold_stops_steps_and_no_rollback(world: Any) -> None:
     hold(world.context, "demo", actor="ada", reason="lunch")
     assert not world.step().did
     outcome = roll_back(world.context, "demo", actor="bo", trigger="person", reason="smoke")
-    assert outcome.recorded and world.case.state.phase == "rolled_back"
+    assert outcome.recorded
+    assert world.case.state.phase == "rolled_back"

@@ -49,7 +49,8 @@ def test_a_rollback_is_measured_to_the_last_routers_acknowledgement(
 
     monkeypatch.setattr(world.routing, "halt", with_routers)
     outcome = back(world)
-    assert outcome.routers == 2 and outcome.complete
+    assert outcome.routers == 2
+    assert outcome.complete
     assert outcome.seconds == pytest.approx(0.05, abs=1e-6)
     entry = world.ledger.entries("demo")[-1]
     assert (entry.kind, entry.payload["routers"]) == ("rollback_measured", 2)
@@ -100,7 +101,8 @@ def test_with_the_database_down_traffic_still_goes_back_and_is_recorded_later(wo
     world.to_canary()
     broken = replace(world.context, ledger=Down("database"))
     outcome = back(world, broken)
-    assert not outcome.recorded and "database" in outcome.pending[0]
+    assert not outcome.recorded
+    assert "database" in outcome.pending[0]
     assert world.routing.read("demo").mode == "emergency_rollback"
     assert world.case.state.phase == "running"
     assert any(outcome.incident in repair for repair in reconcile(world.context, "demo"))
@@ -117,7 +119,8 @@ def test_with_redis_down_the_rollback_is_recorded_and_routing_follows(world: Any
     world.start()
     world.to_canary()
     outcome = back(world, replace(world.context, routing=Down("Redis")))
-    assert outcome.recorded and outcome.seconds is None
+    assert outcome.recorded
+    assert outcome.seconds is None
     assert "by themselves" in outcome.pending[0]
     reconcile(world.context, "demo")
     assert world.routing.read("demo").mode == "emergency_rollback"

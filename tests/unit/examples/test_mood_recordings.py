@@ -73,6 +73,7 @@ def test_generated_subjects_sleep_at_night_and_move_by_day() -> None:
         "%m/%d/%Y %H:%M",
         "%d.%m.%Y %H:%M",
         "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%d %H:%M:%S.%f",
     ],
 )
 @pytest.mark.req("M1")

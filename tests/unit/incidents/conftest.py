@@ -39,7 +39,7 @@ READING = {
             "rollback_evidence": 5.4e7,
             "promote_evidence": 0.001,
             "need": None,
-            "sentence": "31 % of 4,200 pairs disagree | limit 15 %",
+            "sentence": "agreement: 31 % of 4,200 pairs disagree | limit 15 %",
         },
     ],
     "rollback_evidence": 5.4e7,
@@ -54,6 +54,8 @@ def entry(revision: int, kind: str, after: float, actor: str = "guard", **payloa
     """An entry of an event ``after`` seconds past nine, written down at once."""
     at = NINE + after
     moment = datetime.fromtimestamp(at, UTC)
+    if kind in ("started", "held", "resumed", "rolled_back", "aborted"):
+        payload["actor"] = actor
     return Entry("mood", revision, moment, actor, kind, {"at": at, **payload}, "", "")
 
 

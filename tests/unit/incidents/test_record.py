@@ -8,7 +8,9 @@ import pytest
 
 from switchover.errors import InputError
 from switchover.incidents.record import Incident, incident_of
+from switchover.incidents.timeline import _SENTENCES
 from switchover.incidents.wording import spell_evidence, spell_seconds
+from switchover.machine import event
 from switchover.ports import Entry
 
 Attempt = Callable[..., list[Entry]]
@@ -123,6 +125,20 @@ def test_every_kind_of_event_reads_as_a_sentence(
         "Aborted: cancelled",
         "from the future",
     ]
+
+
+@pytest.mark.req("INV11")
+def test_every_event_of_the_machine_has_its_sentence() -> None:
+    """A new kind of event can't be forgotten in the timeline."""
+    assert set(event._KINDS) == set(_SENTENCES)
+
+
+@pytest.mark.req("R5")
+def test_entries_here_are_what_the_machine_writes(make_attempt: Attempt) -> None:
+    """The payloads that these tests stand on are whole events of the machine."""
+    for entry in make_attempt():
+        written = event.event_from_dict(entry.kind, entry.payload).to_dict()
+        assert entry.payload.items() <= written.items()
 
 
 @pytest.mark.req("R5")

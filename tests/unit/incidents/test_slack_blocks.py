@@ -50,6 +50,7 @@ def test_thread_reply_says_mitigated_only_when_all_routers_turned(incident: Inci
     """An incomplete rollback asks for a look instead of giving the all-clear."""
     assert mitigated_text(incident).startswith("Mitigated: all 3 live routers")
     assert "Mitigated" not in mitigated_text(replace(incident, complete=False))
+    assert "No router was alive" in mitigated_text(replace(incident, routers=0))
     assert "being measured" in mitigated_text(replace(incident, rollback_seconds=None))
 
 

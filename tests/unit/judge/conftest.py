@@ -16,7 +16,7 @@ from switchover.judge.sketch import bucket_of
 Draw = Callable[[], int]
 
 
-@pytest.fixture()
+@pytest.fixture
 def binomial() -> Callable[[int, float, int], Draw]:
     """``binomial(n, p, seed)`` gives a function that draws the bad ones of n."""
 
@@ -28,7 +28,7 @@ def binomial() -> Callable[[int, float, int], Draw]:
     return build
 
 
-@pytest.fixture()
+@pytest.fixture
 def times() -> Callable[[float, int, int], Iterator[Tally]]:
     """``times(median, n, seed)`` draws tallies of n log-normal durations, for ever."""
 

@@ -56,7 +56,7 @@ def test_a_sudden_growth_does_not_pass_for_slow_noise() -> None:
 
 @pytest.mark.req("O5")
 def test_a_leak_is_found() -> None:
-    """0.2 % more every minute crosses 20 % after 91 minutes and is found in the three hours after."""
+    """0.2 % more every minute crosses 20 % after 91 minutes; found in three hours more."""
     for seed in range(5):
         found, _ = watched(lambda look: 0.002 * look, 0.5, 0.01, 271, seed)
         assert found is not None
@@ -88,6 +88,17 @@ def test_looking_every_second_is_worth_no_more_than_every_minute() -> None:
     for second in range(601):
         evidence = observe(MEMORY, Rules(), evidence, gauges(1.1), at=1e9 // 60 * 60 + second)
     assert evidence.gates["memory"].n == 10
+
+
+@pytest.mark.req("O5")
+def test_late_gauges_close_no_interval() -> None:
+    """Looks that arrive out of order stay within the interval that is open."""
+    evidence = begin(MEMORY)
+    for at in (600.0, 630.0, 590.0, 645.0, 500.0):
+        evidence = observe(MEMORY, Rules(), evidence, gauges(1.1), at=at)
+    assert evidence.gates["memory"].n == 0
+    evidence = observe(MEMORY, Rules(), evidence, gauges(1.1), at=660.0)
+    assert evidence.gates["memory"].n == 1
 
 
 @pytest.mark.req("INV6")

@@ -41,18 +41,18 @@ def test_an_equally_fast_candidate_is_promoted(times) -> None:
 
 @pytest.mark.req("INV12")
 def test_a_candidate_on_the_ratio_is_hardly_ever_rolled_back(times) -> None:
-    """Exactly half as slow again, 40 rollouts of 60 looks: the estimated threshold costs nothing."""
+    """Exactly half as slow again: of 20 rollouts of 50 looks none falls."""
     false = [
-        judged(times(0.075, 40, seed=s), times(0.05, 40, seed=1000 + s), 60, 0.95).verdict
+        judged(times(0.075, 40, seed=s), times(0.05, 40, seed=1000 + s), 50, 0.95).verdict
         is Verdict.ROLLBACK
-        for s in range(40)
+        for s in range(20)
     ]
-    assert sum(false) <= 1
+    assert sum(false) == 0
 
 
 @pytest.mark.req("O5")
 def test_the_threshold_comes_from_past_looks_only() -> None:
-    """The first look sets the threshold and is judged by none, however slow the candidate is in it."""
+    """The first look sets the threshold and is is judged by none, however slow its candidate."""
     gates = (GateSpec("speed", "relative_quantile", "seconds", 1.5),)
     slow = Tally(n=100, sketch={bucket_of(9.0): 100})
     fast = Tally(n=100, sketch={bucket_of(0.05): 100})

@@ -16,12 +16,12 @@ def look(candidate: Tally, legacy: Tally | None = None):
     return {"ok": {"candidate": candidate} | ({"legacy": legacy} if legacy else {})}
 
 
-def judged(pairs, rules: Rules = Rules()):
+def judged(pairs):
     evidence = begin(ERRORS)
     reading = None
     for candidate, legacy in pairs:
-        evidence = observe(ERRORS, rules, evidence, look(candidate, legacy))
-        reading = assess(ERRORS, rules, evidence, stage_kind="canary", dwell_over=True)
+        evidence = observe(ERRORS, Rules(), evidence, look(candidate, legacy))
+        reading = assess(ERRORS, Rules(), evidence, stage_kind="canary", dwell_over=True)
         if reading.verdict is Verdict.ROLLBACK:
             break
     return reading
@@ -96,3 +96,23 @@ def test_without_any_legacy_there_is_no_rollback_evidence() -> None:
     reading = judged((Tally(100, 90), None) for _ in range(10))
     assert reading.rollback_evidence == 0.0
     assert reading.verdict is not Verdict.PROMOTE
+
+
+@pytest.mark.req("INV12")
+def test_a_past_rate_is_doubted_on_both_sides() -> None:
+    """Five bad of 500 may be 0.3 % or 3 %: 2 % of the candidate is not passed and not stopped."""
+    evidence = observe(ERRORS, Rules(), begin(ERRORS), look(Tally(), Tally(500, 5)))
+    for _ in range(30):
+        evidence = observe(ERRORS, Rules(), evidence, look(Tally(100, 2)))
+    reading = assess(ERRORS, Rules(), evidence, stage_kind="canary", dwell_over=True)
+    assert reading.verdict in (Verdict.INSUFFICIENT_EVIDENCE, Verdict.HOLD)
+    assert not reading.frozen
+    assert reading.gates[0].promote_evidence < 1.0
+
+
+@pytest.mark.req("O2")
+@pytest.mark.parametrize(("bad", "passes"), [(0, True), (3, False)])
+def test_without_legacy_only_a_rare_failure_passes(bad: int, passes: bool) -> None:
+    """Below the floor of 1 % a candidate passes by itself, above it never does."""
+    reading = judged((Tally(100, bad), None) for _ in range(20))
+    assert (reading.verdict is Verdict.PROMOTE) is passes

@@ -152,6 +152,8 @@ def test_address_must_be_one() -> None:
     """A missing address is told with an example."""
     with pytest.raises(InputError, match="PREFECT_API_URL"):
         PrefectLauncher("")
+    with pytest.raises(InputError, match="PREFECT_API_URL is no address"):
+        PrefectLauncher("http://127.0.0.1:port/api").state("r1")
 
 
 @pytest.mark.req("P6")
@@ -177,8 +179,10 @@ def test_resume_sends_the_typed_input() -> None:
 @pytest.mark.req("P6")
 def test_waiting_reads_every_page() -> None:
     """More suspended runs than one page holds are all found."""
-    pages = [[{"id": f"r{n}", "parameters": {"n": n}} for n in range(k, k + c)]
-             for k, c in ((0, 200), (200, 3))]  # fmt: skip
+    pages = [
+        [{"id": f"r{n}", "parameters": {"n": n}} for n in range(k, k + c)]
+        for k, c in ((0, 200), (200, 3))
+    ]
     script = Script(say({"id": "d1"}), say(pages[0]), say(pages[1]))
     found = launcher(script).waiting("approve/approve")
     assert len(found) == 203
@@ -189,9 +193,11 @@ def test_waiting_reads_every_page() -> None:
 def test_wait_tells_each_state_once_and_ends_with_the_last() -> None:
     """A run is followed through its states to its end, whatever end."""
     script = Script(
-        in_state("SCHEDULED"), in_state("RUNNING"), in_state("RUNNING"),
+        in_state("SCHEDULED"),
+        in_state("RUNNING"),
+        in_state("RUNNING"),
         in_state("FAILED", message="boom"),
-    )  # fmt: skip
+    )
     heard: list[prefect_api.RunState] = []
     assert launcher(script).wait("r1", 60, heard.append) == ("FAILED", "Failed", "boom")
     assert [kind for kind, _, _ in heard] == ["SCHEDULED", "RUNNING", "FAILED"]

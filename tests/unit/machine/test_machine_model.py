@@ -66,7 +66,8 @@ class MachineModel(RuleBasedStateMachine):
             assert stage == before.stage + 1
             assert before.phase in (Phase.RUNNING, Phase.AWAITING_APPROVAL)
             if before.phase is Phase.AWAITING_APPROVAL:
-                assert before.approval is not None and before.approval.status == "approved"
+                assert before.approval is not None
+                assert before.approval.status == "approved"
 
     @rule()
     def enter_next(self) -> None:
@@ -78,7 +79,8 @@ class MachineModel(RuleBasedStateMachine):
     def work(self, ok: bool, stage: int) -> None:
         """Results of another stage are refused."""
         if self.offer(e.WorkRecorded(stage, ok, self.now, "work")):
-            assert self.state.work is not None and self.state.work.stage == self.state.stage
+            assert self.state.work is not None
+            assert self.state.work.stage == self.state.stage
 
     @rule(name=st.sampled_from(["a", "b"]))
     def ask(self, name: str) -> None:
@@ -93,7 +95,8 @@ class MachineModel(RuleBasedStateMachine):
         """Only the open approval can be settled, and only once."""
         before = self.state.approval
         if self.offer(e.ApprovalDecided(name, status, self.now)):
-            assert before is not None and before.id == name
+            assert before is not None
+            assert before.id == name
             assert before.status == "pending" or (before.status, status) == ("approved", "void")
 
     @rule()

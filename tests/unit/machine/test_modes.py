@@ -29,7 +29,7 @@ def test_emergency_rollback_is_legal_from_every_mode(mode: str) -> None:
 )
 def test_a_shortcut_between_modes_is_refused_and_names_the_legal_ones(old: str, new: str) -> None:
     """The message tells which modes are reachable."""
-    with pytest.raises(IllegalTransition, match="from here: .*emergency_rollback"):
+    with pytest.raises(IllegalTransition, match=r"from here: .*emergency_rollback"):
         check_transition(old, new)
 
 
@@ -37,7 +37,8 @@ def test_a_shortcut_between_modes_is_refused_and_names_the_legal_ones(old: str, 
 def test_a_new_snapshot_serves_legacy_only() -> None:
     """The default sends nothing to the candidate."""
     snapshot = Snapshot("m", 1)
-    assert snapshot.mode == "legacy_only" and not snapshot.serves_candidate
+    assert snapshot.mode == "legacy_only"
+    assert not snapshot.serves_candidate
 
 
 @pytest.mark.req("T2")

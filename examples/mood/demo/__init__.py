@@ -1,0 +1,1 @@
+"""The demonstration: one migration that succeeds and one that rolls back by itself."""

@@ -1,0 +1,23 @@
+"""`switchover deploy`: all flows to the Prefect server."""
+
+from __future__ import annotations
+
+from switchover.cli.session import Json, print_json, say, verb
+
+app = verb()
+
+
+@app.command()
+def deploy(json: Json = False) -> None:
+    """Deploy all flows to the Prefect server."""
+    from switchover.testing.embedded.stack import deploy as deploy_all
+    from switchover.testing.embedded.stack import project_root
+    from switchover.wiring import load_settings
+
+    settings = load_settings()
+    root = project_root()
+    env = {"PREFECT_API_URL": settings.prefect_api_url}
+    if settings.prefect_auth:
+        env["PREFECT_API_AUTH_STRING"] = settings.prefect_auth
+    deploy_all(root, env)
+    print_json({"deployed": str(root / "prefect.yaml")}) if json else say("deployed all flows")

@@ -1,0 +1,63 @@
+"""Numbers for people: short, with their unit, never more precise than they are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from switchover.plan.catalogue import METRICS
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def metric_value(value: float | None, kind: str, metric: str) -> str:
+    """An estimate or a limit of a gate, in the unit that its kind has."""
+    if value is None:
+        return "–"
+    if kind == "proportion":
+        return f"{_short(100 * value)} % bad"
+    if kind == "memory":
+        return f"{100 * value:+.3g} %"
+    if kind in ("relative_rate", "relative_quantile"):
+        return f"{_short(value)} ×"
+    known = METRICS.get(metric)
+    if kind == "quantile" and known is not None and known.unit == "seconds":
+        return seconds(value)
+    return _short(value)
+
+
+def seconds(value: float) -> str:
+    """A short time: ``850 µs``, ``183 ms``, ``2.4 s``."""
+    if 0 < value < 0.001:
+        return f"{_short(value * 1e6)} µs"
+    return f"{_short(value * 1e3)} ms" if value < 1 else f"{_short(value)} s"
+
+
+def duration(value: float) -> str:
+    """A long time in its largest units: ``24 h``, ``1 h 30 min``, ``45 s``; ``–`` for none."""
+    if value <= 0:
+        return "–"
+    if value < 60:
+        return seconds(value)
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (rest if not hours else 0, "s")]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+def evidence(value: float) -> str:
+    """An e-value: ``< 0.01``, ``0.4``, ``37``, ``2.5 × 10⁹``."""
+    if value < 0.01:
+        return "< 0.01"
+    if value < 1e5:
+        return _short(value)
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+
+
+def moment(at: float) -> str:
+    """A moment to the minute, in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,0 +1,1 @@
+"""What `make` runs beside the library: set-up, checks of the documents, generated references."""
