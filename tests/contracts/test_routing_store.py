@@ -219,7 +219,7 @@ def test_rollback_wins_over_concurrent_promote(store: RoutingStore, name: str) -
             except StaleEpoch:
                 continue
 
-    writers = [threading.Thread(target=promote) for _ in range(4)]
+    writers = [threading.Thread(target=promote, daemon=True) for _ in range(4)]
     for writer in writers:
         writer.start()
     halt = pull(store, name)

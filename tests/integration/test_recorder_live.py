@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable
 from uuid import uuid4
 
@@ -101,16 +102,23 @@ def test_worker_forked_after_the_first_shipment_counts_for_itself(
     redis_url: str, name: str
 ) -> None:
     """Parent and child share no connection and no counts: together they are exact."""
-    recorder = Recorder(name, redis_url)
+    recorder = Recorder(name, redis_url, flush_every=0.05).start()
     recorder.record("success_rate", True, "legacy")
     assert recorder.flush()
     recorder.record("success_rate", True, "legacy")
     child = os.fork()
     if child == 0:
         recorder.record("success_rate", False, "candidate")
-        os._exit(0 if recorder.flush() else 1)
+        # The child's own thread ships, without a call.
+        deadline = time.monotonic() + 20
+        stream = RedisBlockStream(redis_url)
+        while time.monotonic() < deadline:
+            if any(block.system == "candidate" for block in stream.read(name, "", 100)[0]):
+                os._exit(0)
+            time.sleep(0.01)
+        os._exit(1)
     recorder.record("success_rate", True, "legacy")
-    assert recorder.flush()
+    assert recorder.close()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     look = tally(collect(redis_url, name))["success_rate"]
     assert look == {"legacy": Tally(3, 0), "candidate": Tally(1, 1)}

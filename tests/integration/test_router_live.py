@@ -157,7 +157,7 @@ def test_router_turns_to_legacy_without_redis_and_returns_with_it(
                         raise
                     time.sleep(0.001)
 
-            caller = threading.Thread(target=ask)
+            caller = threading.Thread(target=ask, daemon=True)
             caller.start()
             with caplog.at_level(logging.WARNING, "switchover"):
                 server.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import sys
 import urllib.request
@@ -145,10 +146,10 @@ class PrefectWorker:
         }
         command = [
             *(sys.executable, "-m", "prefect", "worker", "start"),
-            *("--pool", pool, "--type", "process", "--limit", str(limit), *options),
+            *("--pool", pool, "--type", "process", *options),
         ]
         self.env = {**os.environ, **server_env, **settings, **(env or {})}
-        self._pool, self._server_env = pool, dict(server_env)
+        self._pool, self._limit, self._server_env = pool, limit, dict(server_env)
         self.process = ServerProcess(
             "Prefect worker",
             command,
@@ -166,11 +167,18 @@ class PrefectWorker:
         return self
 
     def wait(self, timeout: float = 60) -> Self:
-        """Wait until the work pool exists, which ``prefect deploy`` needs."""
+        """Wait until the work pool exists, which ``prefect deploy`` needs, and limit it.
+
+        The limit is the pool's and not the worker's own (``--limit``): with that one, a run
+        resumed before its suspended process has ended takes the whole worker down
+        (Prefect 3.8: "this borrower is already holding one of this CapacityLimiter's tokens").
+        """
         address = f"{self._server_env['PREFECT_API_URL']}/work_pools/{self._pool}"
         auth = self._server_env["PREFECT_API_AUTH_STRING"]
         self.process.wait_until(lambda: _is_there(address, auth), timeout, every=0.1)
-        return self
+        body = json.dumps({"concurrency_limit": self._limit}).encode()
+        with urllib.request.urlopen(_request(address, auth, "PATCH", body), timeout=10):
+            return self
 
     def stop(self) -> None:
         """Stop the worker and the flow runs it has started."""
@@ -195,10 +203,16 @@ def _prepended(first: Path, name: str) -> str:
 
 def _is_there(address: str, auth: str) -> bool:
     """Whether the server answers a GET with success."""
-    token = base64.b64encode(auth.encode()).decode()
-    request = urllib.request.Request(address, headers={"Authorization": f"Basic {token}"})
     try:
-        with urllib.request.urlopen(request, timeout=2) as answer:
+        with urllib.request.urlopen(_request(address, auth), timeout=2) as answer:
             return bool(answer.status == 200)
     except OSError:  # not listening yet, too slow yet, or not found yet
         return False
+
+
+def _request(
+    address: str, auth: str, method: str = "GET", body: bytes | None = None
+) -> urllib.request.Request:
+    token = base64.b64encode(auth.encode()).decode()
+    headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
+    return urllib.request.Request(address, data=body, headers=headers, method=method)
