@@ -20,6 +20,9 @@ from switchover.plan.spec import Request, System
 #: Bytes of an answer that are read; a longer one is a fault.
 MAX_ANSWER = 8 * 1024 * 1024
 
+#: Tells a service that nobody uses the answer, so that it may leave side effects out.
+SHADOW_HEADER = "x-switchover-shadow"
+
 Transport = httpx.AsyncBaseTransport | None
 
 
@@ -74,7 +77,11 @@ def open_client(transport: Transport, connections: int, timeout: float) -> httpx
         transport=transport,
         timeout=httpx.Timeout(timeout),
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-        headers={"accept": "application/json", "accept-encoding": "identity"},
+        headers={
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            SHADOW_HEADER: "1",
+        },
         trust_env=False,
         follow_redirects=False,
     )
