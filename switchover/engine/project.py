@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from switchover.engine.context import Case
 from switchover.errors import InputError
 from switchover.machine.snapshot import Snapshot
@@ -10,7 +12,9 @@ from switchover.machine.snapshot import Snapshot
 def snapshot_of(case: Case) -> Snapshot:
     """The routing document that the ledger wants now."""
     agreement = case.plan.agreement
-    return case.state.snapshot(agreement.model_dump(mode="json") if agreement else None)
+    snapshot = case.state.snapshot(agreement.model_dump(mode="json") if agreement else None)
+    serving = tuple(case.plan.rollback.flags) if snapshot.serves_candidate else ()
+    return replace(snapshot, flags=serving)
 
 
 def project(case: Case) -> bool:

@@ -28,7 +28,8 @@ class Snapshot:
     changes during a migration. ``key`` is ``string`` (hashed) or ``integer`` (``key mod 100``).
     ``agreement`` is the comparison rule for shadow pairs, as plain JSON. ``halt`` names the
     emergency rollback that this document answers; a store that holds another halt refuses
-    every document that would send traffic to the candidate.
+    every document that would send traffic to the candidate. ``flags`` names the candidate's
+    feature flags that are on; they go on with the first canary stage and off with a rollback.
     """
 
     migration: str
@@ -40,6 +41,7 @@ class Snapshot:
     key: str = "string"
     agreement: Mapping[str, Any] = field(default_factory=dict)
     halt: str = ""
+    flags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -52,6 +54,8 @@ class Snapshot:
             raise ValueError(f"unknown key kind {self.key!r}; string or integer")
         if self.epoch < 0:
             raise ValueError("an epoch is never negative")
+        if not isinstance(self.flags, tuple) or not all(isinstance(f, str) for f in self.flags):
+            raise ValueError("flags are a tuple of names")
 
     @property
     def serves_candidate(self) -> bool:
@@ -69,6 +73,7 @@ class Snapshot:
         try:
             document = json.loads(text)
             known = {k: v for k, v in document.items() if k in cls.__slots__}
+            known["flags"] = tuple(known.get("flags", ()))
             return cls(**known)
         except (TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a routing snapshot: {error}") from error

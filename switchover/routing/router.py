@@ -75,6 +75,17 @@ class Router:
             return decide(self._table, key)
         return into if point < split else out
 
+    def flag(self, name: str, key: Key) -> bool:
+        """Whether the candidate's feature flag ``name`` is on for ``key``.
+
+        On where the document names the flag and the candidate serves the key: flags go on and
+        off with the split, and a rollback switches all of them off. Unknown flags are off.
+        """
+        snapshot = self._held.snapshot
+        if snapshot is None or name not in snapshot.flags:
+            return False
+        return self.route(key).system == "candidate"
+
     def start(self) -> Self:
         """Begin to follow the routing document, also after :meth:`close`; returns at once."""
         if not self._started:

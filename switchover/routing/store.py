@@ -20,8 +20,10 @@ _POLL = 0.005
 
 
 def halted_snapshot(before: Snapshot, halt_id: str, epoch: int) -> Snapshot:
-    """``before`` with everything sent to legacy and nothing shadowed, by order of ``halt_id``."""
-    return replace(before, epoch=epoch, mode="emergency_rollback", split=0, shadow=0, halt=halt_id)
+    """``before`` with every key on legacy, no shadow and no flag, by order of ``halt_id``."""
+    return replace(
+        before, epoch=epoch, mode="emergency_rollback", split=0, shadow=0, halt=halt_id, flags=()
+    )
 
 
 def halt_refusal(snapshot: Snapshot, stored: int, halt: str) -> StaleEpoch:

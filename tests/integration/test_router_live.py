@@ -325,3 +325,21 @@ def test_store_names_redis_when_it_cannot_be_reached(name: str) -> None:
             call()
         assert error.value.name == "Redis"
         assert "secret" not in str(error.value)
+
+
+@pytest.mark.req("R1", "T5")
+def test_flags_go_on_with_the_candidate_and_off_with_a_rollback(
+    store: RedisRoutingStore, router: Router, name: str
+) -> None:
+    """A flag is on for the keys that the candidate serves, and for nobody after a halt."""
+    keys = [f"key-{number}" for number in range(200)]
+    store.write(Snapshot(name, 1, mode="gradual", split=5000, salt="s", flags=("new-format",)))
+    assert eventually(lambda: router.epoch == 1)
+    served = {key for key in keys if router.route(key).system == "candidate"}
+    assert served
+    assert served != set(keys)
+    assert {key for key in keys if router.flag("new-format", key)} == served
+    assert not any(router.flag("another", key) for key in keys)
+    store.halt(name, halt_id="h", actor="ada", reason="smoke", at=time.time())
+    assert eventually(lambda: router.mode == "emergency_rollback")
+    assert not any(router.flag("new-format", key) for key in keys)

@@ -185,3 +185,14 @@ def test_evidence_of_a_failed_attempt_does_not_count_against_the_next(world: Any
     world.wait(1.1)
     world.traffic()
     assert world.step().action == "ask"
+
+
+@pytest.mark.req("R1")
+def test_the_candidates_flags_are_on_while_it_serves_and_off_after_a_rollback(world: Any) -> None:
+    """Flags follow the routing document: on from the first canary, off at once."""
+    world.start()
+    assert world.routing.read("demo").flags == ()
+    world.to_canary()
+    assert world.routing.read("demo").flags == ("new-format",)
+    back(world)
+    assert world.routing.read("demo").flags == ()

@@ -1,0 +1,69 @@
+"""What ``prefect deploy --all`` registers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from switchover.plan.load import load_plan
+from switchover.testing.embedded.stack import deploy
+
+pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(300)]
+
+#: Deployment -> its parameters and which of them must be given.
+FORMS = {
+    "advance/advance": ({"migration", "actor"}, {"migration"}),
+    "monitor/monitor": (set(), set()),
+    "approve/approve": ({"migration", "approval"}, {"migration", "approval"}),
+    "rollback/rollback": ({"migration", "reason", "actor"}, {"migration", "reason", "actor"}),
+    "parallel_checks/parallel_checks": ({"migration", "actor"}, {"migration"}),
+    "shadow/shadow": ({"migration", "actor"}, {"migration"}),
+    "adapter_validation/adapter_validation": ({"migration", "actor"}, {"migration"}),
+    "staged_canary/staged_canary": ({"migration", "actor"}, {"migration"}),
+}
+
+
+@pytest.mark.req("P12")
+def test_all_flows_are_deployed_with_a_form_for_their_parameters(land: Any) -> None:
+    """Every deployment names its fields, their types, what they mean, and which must be given."""
+    assert land.registered.keys() == FORMS.keys()
+    for name, (fields, required) in FORMS.items():
+        deployment = land.registered[name]
+        schema = deployment["parameter_openapi_schema"]
+        assert schema["properties"].keys() == fields, name
+        assert set(schema.get("required", [])) == required, name
+        for field in schema["properties"].values():
+            assert field["type"] == "string", name
+            assert len(field["description"]) > 10, name
+        assert deployment["enforce_parameter_schema"], name
+        assert deployment["description"], name
+        assert deployment["entrypoint"].startswith("flows."), name
+
+
+@pytest.mark.req("P7")
+def test_advance_runs_by_the_plans_clock_and_monitor_every_minute(land: Any) -> None:
+    """The schedules in Prefect are those of the plan, not a copy that went its own way."""
+    plan = load_plan(land.stack.root / "examples" / "mood" / "plan.yaml").plan
+    (daily,) = land.registered["advance/advance"]["schedules"]
+    assert daily["schedule"]["cron"] == plan.schedule.cron
+    assert daily["schedule"]["timezone"] == plan.schedule.timezone
+    assert daily["parameters"]["migration"] == plan.migration
+    (minute,) = land.registered["monitor/monitor"]["schedules"]
+    assert minute["schedule"]["interval"] == 60
+    assert daily["active"]
+    assert minute["active"]
+
+
+@pytest.mark.req("P12")
+def test_deploying_again_duplicates_nothing_and_wakes_no_paused_schedule(land: Any) -> None:
+    """A second deployment keeps ids and schedules; what people paused stays paused."""
+    before = land.deployments()
+    deploy(land.stack.root, land.stack.env)
+    after = land.deployments()
+    assert {name: each["id"] for name, each in after.items()} == {
+        name: each["id"] for name, each in before.items()
+    }
+    for name, deployment in after.items():
+        assert len(deployment["schedules"]) == len(before[name]["schedules"]), name
+        assert not any(schedule["active"] for schedule in deployment["schedules"]), name
