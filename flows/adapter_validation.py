@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 
 from flows.conclude import conclude
 from tasks.adapters import planned_consumers, record_adapters, validate_adapter
@@ -12,7 +12,7 @@ from tasks.step import prepare, step, what_is_due
 
 
 @flow(name="adapter_validation", flow_run_name="adapters of {migration}")
-def adapter_validation(migration: str, actor: str = "prefect") -> dict[str, Any]:
+def adapter_validation(migration: str, actor: str = "prefect") -> State[dict[str, Any]]:
     """Check each consumer's contract before the new format may reach anybody.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 
 from flows.adapter_validation import adapter_validation
 from flows.conclude import conclude
@@ -16,7 +16,7 @@ from tasks.step import what_is_due
 
 #: Stage kind -> what the flow of that phase does. It runs inside this run: a subflow run of
 #: its own would cost a second (see docs/decisions) and show nothing more.
-PHASES: dict[str, Callable[..., dict[str, Any]]] = {
+PHASES: dict[str, Callable[..., State[dict[str, Any]]]] = {
     "checks": parallel_checks.fn,
     "shadow": shadow.fn,
     "adapters": adapter_validation.fn,
@@ -25,7 +25,7 @@ PHASES: dict[str, Callable[..., dict[str, Any]]] = {
 
 
 @flow(name="advance", flow_run_name="advance {migration}")
-def advance(migration: str, actor: str = "schedule") -> dict[str, Any]:
+def advance(migration: str, actor: str = "schedule") -> State[dict[str, Any]]:
     """Take the one step that is due, or say why there is none.
 
     Args:

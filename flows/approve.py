@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any, Literal
 
-from prefect import flow
+from prefect import State, flow
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.logging import get_run_logger
@@ -31,7 +31,7 @@ class ApprovalForm(RunInput):
 
 
 @flow(name="approve", flow_run_name="approval of {migration}", retries=0)
-def approve(migration: str, approval: str) -> dict[str, Any]:
+def approve(migration: str, approval: str) -> State[dict[str, Any]]:
     """Wait for a person's decision and take the step when it is given.
 
     Args:

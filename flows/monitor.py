@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 from prefect.logging import get_run_logger
 
+from flows.conclude import completed
 from tasks.artifacts import publish
 from tasks.effects import perform_effects
 from tasks.step import look_at, migrations_to_watch
 
 
 @flow(name="monitor", flow_run_name="monitor")
-def monitor() -> list[dict[str, Any]]:
+def monitor() -> State[list[dict[str, Any]]]:
     """Look at all migrations; one that can't be looked at hides no other."""
     log = get_run_logger()
     looks = {name: look_at.submit(name) for name in migrations_to_watch()}
@@ -31,4 +32,5 @@ def monitor() -> list[dict[str, Any]]:
             publish(outcome["migration"])
     if errors:
         raise RuntimeError("could not look at " + "; ".join(errors))
-    return outcomes
+    lines = [f"{outcome['migration']}: {outcome['sentence']}" for outcome in outcomes]
+    return completed("; ".join(lines) or "there is no migration to look at", outcomes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 
 from flows.conclude import conclude
 from tasks.checks import planned_checks, record_checks, run_check
@@ -12,7 +12,7 @@ from tasks.step import prepare, step, what_is_due
 
 
 @flow(name="parallel_checks", flow_run_name="checks of {migration}")
-def parallel_checks(migration: str, actor: str = "prefect") -> dict[str, Any]:
+def parallel_checks(migration: str, actor: str = "prefect") -> State[dict[str, Any]]:
     """Run every check of the plan and record all results, also when one fails.
 
     Args:

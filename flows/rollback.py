@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 
-from flows.conclude import conclude
+from flows.conclude import completed, conclude
 from tasks.rollback import to_legacy
 
 
 @flow(name="rollback", flow_run_name="roll back {migration}")
-def rollback(migration: str, reason: str, actor: str) -> dict[str, Any]:
+def rollback(migration: str, reason: str, actor: str) -> State[dict[str, Any]]:
     """Roll back now. Nothing blocks it: no freeze window, hold or pending approval.
 
     Args:
@@ -19,4 +19,8 @@ def rollback(migration: str, reason: str, actor: str) -> dict[str, Any]:
         reason: Why, for the incident.
         actor: Who asks, for the record.
     """
-    return conclude(migration, to_legacy(migration, actor, reason))
+    outcome = to_legacy(migration, actor, reason)
+    if not outcome["recorded"]:
+        # The ledger is down: there is nothing to show, and traffic is back already.
+        return completed(outcome["sentence"], outcome)
+    return conclude(migration, outcome)

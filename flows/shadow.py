@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 
 from flows.judged_step import judged_step
 
 
 @flow(name="shadow", flow_run_name="shadow of {migration}")
-def shadow(migration: str, actor: str = "prefect") -> dict[str, Any]:
+def shadow(migration: str, actor: str = "prefect") -> State[dict[str, Any]]:
     """Judge the shadow comparison and go on when it is over and good.
 
     Args:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 
 from flows.judged_step import judged_step
 
 
 @flow(name="staged_canary", flow_run_name="canary of {migration}")
-def staged_canary(migration: str, actor: str = "prefect") -> dict[str, Any]:
+def staged_canary(migration: str, actor: str = "prefect") -> State[dict[str, Any]]:
     """Judge the present increment; then promote, ask, hold or roll back.
 
     Args:

@@ -30,11 +30,15 @@ class StoredPlan:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A side effect outside SQL and Redis, to be done once. ``key`` is unique for ever."""
+    """A side effect outside SQL and Redis, to be done once. ``key`` is unique for ever.
+
+    ``attempts`` counts its claims, this one included; 0 before the first.
+    """
 
     key: str
     kind: str
     payload: dict[str, Any]
+    attempts: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,8 @@ class RoutingStore(Protocol):
 
     def read(self, migration: str) -> Snapshot | None: ...
 
-    def halt(self, migration: str, *, halt_id: str, actor: str, reason: str, at: float) -> Halt:
+    def halt(self, migration: str, *, halt_id: str, actor: str, reason: str, at: float,
+             trigger: str = "") -> Halt:
         """Send everything to legacy at once. A second call returns the halt that stands."""
 
     def halted(self, migration: str) -> Halt | None: ...

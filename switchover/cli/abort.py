@@ -9,6 +9,7 @@ from switchover.cli.session import (
     Reason,
     actor_or_login,
     connect,
+    phase_name,
     print_json,
     say,
     verb,
@@ -23,4 +24,4 @@ def abort(migration: Migration, reason: Reason = "", actor: Actor = "", json: Js
     from switchover.engine.approve import abort as end
 
     case = end(connect(), migration, actor=actor_or_login(actor), reason=reason)
-    print_json(case.state.to_dict()) if json else say(f"{migration} is {case.state.phase.value}.")
+    print_json(case.state.to_dict()) if json else say(f"{migration} is {phase_name(case.state)}.")

@@ -50,11 +50,15 @@ def advance(
         kind, _, message = launcher.state(run)
     if kind != "COMPLETED":
         raise NegativeAnswer(f"flow run {run} ended {kind.lower()}: {message}")
-    after = context.ledger.read(migration).state
+    case = context.open(migration)
+    after, stages = case.state, case.stages
     sentence = why(context, migration)["sentence"]
     if json:
         print_json({"run": run, "before": before.to_dict(), "after": after.to_dict(),
                     "sentence": sentence})  # fmt: skip
         return
-    moved = f"stage {before.stage} → {after.stage}" if after.stage != before.stage else "no step"
-    say(f"{moved}, candidate {after.split / 100:g} %; {sentence}")
+    moved = "no step"
+    if after.stage != before.stage:
+        moved = f"{stages[before.stage].title} → {stages[after.stage].title}"
+    say(f"{moved}; the candidate serves {after.split / 100:g} %")
+    say(sentence)

@@ -7,7 +7,7 @@ from switchover.cli.session import Json, Migration, connect, print_json, table, 
 app = verb()
 
 #: Payload fields worth a place in the table, in this order.
-_TOLD = ("title", "verdict", "status", "approver", "trigger", "reason", "summary", "sentence",
+_TOLD = ("id", "title", "verdict", "status", "approver", "trigger", "reason", "summary", "sentence",
          "seconds", "text")  # fmt: skip
 
 
@@ -31,8 +31,12 @@ def history(migration: Migration, json: Json = False) -> None:
             [
                 entry.revision, f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.actor,
                 entry.kind.replace("_", " "),
-                "; ".join(str(entry.payload[k]) for k in _TOLD if entry.payload.get(k)),
+                "; ".join(_told(k, entry.payload[k]) for k in _TOLD if entry.payload.get(k)),
             ]
             for entry in entries
         ),
     )  # fmt: skip
+
+
+def _told(field: str, value: object) -> str:
+    return f"{value:.3f} s" if field == "seconds" else str(value)

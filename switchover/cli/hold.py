@@ -9,6 +9,7 @@ from switchover.cli.session import (
     Reason,
     actor_or_login,
     connect,
+    phase_name,
     print_json,
     say,
     verb,
@@ -22,4 +23,4 @@ app = verb()
 def hold(migration: Migration, reason: Reason = "", actor: Actor = "", json: Json = False) -> None:
     """Hold a migration: no step forward until it is resumed."""
     case = brake.hold(connect(), migration, actor=actor_or_login(actor), reason=reason)
-    print_json(case.state.to_dict()) if json else say(f"{migration} is {case.state.phase.value}.")
+    print_json(case.state.to_dict()) if json else say(f"{migration} is {phase_name(case.state)}.")

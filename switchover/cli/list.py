@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from switchover.cli.session import Json, connect, print_json, say, table, verb
+from switchover.cli.session import Json, connect, phase_name, print_json, say, table, verb
 from switchover.engine.status import iso
 
 app = verb()
@@ -23,7 +23,7 @@ def list_migrations(json: Json = False) -> None:
         "",
         ["migration", "phase", "mode", "candidate", "since"],
         (
-            [s.migration, s.phase.value, s.mode, f"{s.split / 100:g} %", iso(s.entered_at)]
+            [s.migration, phase_name(s), s.mode, f"{s.split / 100:g} %", iso(s.entered_at)]
             for s in states
         ),
     )

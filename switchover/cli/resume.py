@@ -9,6 +9,7 @@ from switchover.cli.session import (
     Reason,
     actor_or_login,
     connect,
+    phase_name,
     print_json,
     say,
     verb,
@@ -24,4 +25,4 @@ def resume(
 ) -> None:
     """Let a held migration go on."""
     case = brake.resume(connect(), migration, actor=actor_or_login(actor), reason=reason)
-    print_json(case.state.to_dict()) if json else say(f"{migration} is {case.state.phase.value}.")
+    print_json(case.state.to_dict()) if json else say(f"{migration} is {phase_name(case.state)}.")

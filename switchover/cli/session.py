@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from switchover.engine.context import Context
+from switchover.machine.state import State
 from switchover.wiring import Settings, build_context, load_settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, or JSON lines.")]
@@ -43,6 +44,11 @@ def print_json(document: Any) -> None:
 def say(text: str) -> None:
     """Plain text for people."""
     typer.echo(text)
+
+
+def phase_name(state: State) -> str:
+    """The phase in words: ``awaiting approval``."""
+    return state.phase.value.replace("_", " ")
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:

@@ -33,7 +33,7 @@ def status(migration: Migration, json: Json = False) -> None:
     facts_table(
         {
             "migration": f"{document['migration']}: {document['title']}",
-            "phase": document["phase"],
+            "phase": document["phase"].replace("_", " "),
             "mode": f"{document['mode']}, candidate {document['split']:g} %",
             "routers": f"{len(document['routers'])} live, epoch {document['epoch']}",
             "incident": document["incident"],
@@ -51,20 +51,20 @@ def status(migration: Migration, json: Json = False) -> None:
     )  # fmt: skip
     if document["reading"]:
         _gates(document["reading"])
-        say(document["reading"]["sentence"])
 
 
 def _gates(reading: dict[str, Any]) -> None:
     table(
         "",
-        ["gate", "verdict", "seen", "n", "against", "for", "in words"],
+        ["gate", "verdict", "seen", "n", "evidence against", "evidence for"],
         (
             [
-                gate["gate"], gate["verdict"],
+                gate["gate"], gate["verdict"].replace("_", " "),
                 "" if gate["estimate"] is None else f"{gate['estimate']:.4g}",
                 gate["n"], f"{gate['rollback_evidence']:.3g}", f"{gate['promote_evidence']:.3g}",
-                gate["sentence"],
             ]
             for gate in reading["gates"]
         ),
     )  # fmt: skip
+    for gate in reading["gates"]:
+        say(gate["sentence"])

@@ -41,7 +41,8 @@ def up(json: Json = False) -> None:
             say(f"Prefect UI   {server.ui_url}")
             say(f"  log in as  {server.auth}")
             say(f"Settings     {file} (other commands in this folder read it)")
-            say("Begin with   switchover start examples/mood/plan.yaml")
+            say(f"Incidents    {stack.env['SWITCHOVER_INCIDENTS_DIR']}")
+            say("Begin with   switchover start PLAN")
             say("Stop with    Ctrl-C")
         stopped.wait()
     finally:

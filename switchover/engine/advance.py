@@ -13,11 +13,13 @@ from switchover.engine.assess import facts
 from switchover.engine.context import Case, Context
 from switchover.engine.outbox import ask_effects, step_effects
 from switchover.engine.project import project
+from switchover.engine.reconcile import reconcile
 from switchover.engine.roll_back import roll_back
 from switchover.errors import LostRace
 from switchover.machine.action import Action, Ask, CheckData, Enter, Expire, RollBack, Void, Work
 from switchover.machine.decide import Facts, decide
 from switchover.machine.event import ApprovalRequested, StageEntered
+from switchover.machine.state import Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,9 @@ def take_step(context: Context, migration: str, *, actor: str) -> Outcome:
         after = _do(case, action, known, actor)
     except LostRace:
         return _outcome(context.open(migration), action, False, "another run took the step first")
+    if after is not None and isinstance(action, Enter) and after.state.phase is Phase.ROLLED_BACK:
+        # The step is on record, and so is the rollback that came before it reached routing.
+        return _outcome(after, action, True, f"rolled back meanwhile: {after.state.reason}")
     return _outcome(after or case, action, after is not None, action.reason)
 
 
@@ -87,8 +92,11 @@ def _enter(case: Case, action: Enter, known: Facts, actor: str) -> Case:
         evidence=known.reading.to_dict() if known.reading else {},
     )
     after = case.append(event, actor=actor, effects=step_effects(case, event))
-    project(after)
-    return after
+    if project(after):
+        return after
+    # Another run wrote it already, or a rollback forbids it: the ledger learns of that now.
+    reconcile(case.context, case.state.migration)
+    return case.context.open(case.state.migration)
 
 
 def _ask(case: Case, action: Ask, known: Facts, actor: str) -> Case:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 from switchover.engine.assess import assess
-from switchover.engine.context import Case, Context, persist
-from switchover.engine.outbox import decided_effects
+from switchover.engine.context import ATTEMPTS, Case, Context, persist
+from switchover.engine.outbox import decided_effects, end_effects
 from switchover.engine.project import project
 from switchover.engine.roll_back import roll_back
-from switchover.errors import NotAuthorised, Refused
+from switchover.errors import LostRace, NotAuthorised, Refused
 from switchover.judge.verdict import Verdict
 from switchover.machine.event import Aborted, ApprovalDecided
-from switchover.machine.state import Approval
+from switchover.machine.state import Approval, Phase
 
 Decision = Literal["approve", "reject"]
 
@@ -34,7 +34,21 @@ def decide_approval(
     started; ``Refused`` when nothing is open, it has expired, or the evidence no longer allows
     the step (the request is void then). Deciding the same again changes nothing.
     """
-    case = context.open(migration)
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _decide(
+                context.open(migration), decision, approver, reason, via, approval
+            )
+        except LostRace:
+            # Something else was written meanwhile; whether the decision still stands is
+            # looked at from the beginning.
+            continue
+    return _decide(context.open(migration), decision, approver, reason, via, approval)
+
+
+def _decide(
+    case: Case, decision: Decision, approver: str, reason: str, via: str, approval: str | None
+) -> Case:
     pending = _open_approval(case, approval)
     status = "approved" if decision == "approve" else "rejected"
     if pending.status == status and pending.approver == approver:
@@ -42,7 +56,7 @@ def decide_approval(
     if pending.status != "pending":
         raise Refused(f"approval {pending.id} is already {pending.status}")
     _authorise(case, approver)
-    if context.timestamp >= pending.expires_at:
+    if case.context.timestamp >= pending.expires_at:
         settle(case, "expired", reason="not decided in time", actor=approver)
         raise Refused(f"approval {pending.id} has expired; the next advance asks again")
     if decision == "approve":
@@ -59,10 +73,13 @@ def decide_approval(
 def settle(case: Case, status: Literal["void", "expired"], *, reason: str, actor: str) -> Case:
     """End an approval without a person: its evidence turned, or nobody came.
 
-    What follows an expiry is the plan's choice: hold, roll back or abort.
+    What follows an expiry is the plan's choice: hold, roll back or abort. It is done also for
+    an approval that expired in a run which ended before it came to that.
     """
     approval = _open_approval(case, None)
-    after = _record(case, approval, status, "", reason, "switchover", actor=actor)
+    after = case
+    if approval.status != status:
+        after = _record(case, approval, status, "", reason, "switchover", actor=actor)
     policy = case.plan.approvals
     if status == "expired" and policy and policy.on_expiry == "rollback":
         roll_back(case.context, case.state.migration, actor=actor, trigger="approval expired",
@@ -74,11 +91,19 @@ def settle(case: Case, status: Literal["void", "expired"], *, reason: str, actor
 
 
 def abort(context: Context, migration: str, *, actor: str, reason: str) -> Case:
-    """End a migration that has not completed; legacy serves everything."""
+    """End a migration that has not completed; legacy serves everything. Aborting an aborted
+    migration changes nothing."""
     case = persist(
         context,
         migration,
-        lambda now: (Aborted(at=context.timestamp, actor=actor, reason=reason), ()),
+        lambda now: (
+            None
+            if now.state.phase is Phase.ABORTED
+            else (
+                Aborted(at=context.timestamp, actor=actor, reason=reason),
+                end_effects(now, "aborted"),
+            )
+        ),
         actor=actor,
     )
     project(case)
@@ -114,5 +139,6 @@ def _record(
         reason=reason,
         via=via,
     )
-    effects = decided_effects(case, approval.id, status, via)
-    return case.append(event, actor=approver or actor, effects=effects)
+    who = approver or actor
+    effects = decided_effects(case, approval.id, status, via, who)
+    return case.append(event, actor=who, effects=effects)

@@ -55,7 +55,8 @@ def fold(case: Case, stored: dict[str, Any] | None, blocks: Sequence[Block]) -> 
     current = [block for block in blocks if block.start >= since]
     if not current:
         return document
-    last = max(block.start + block.seconds for block in current)
+    # A recorder whose clock is ahead must not hide that it falls silent.
+    last = min(max(block.start + block.seconds for block in current), case.context.timestamp)
     evidence = rollout.observe(
         case.gates,
         case.rules,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,7 +31,10 @@ from switchover.ports import (
 )
 
 #: How often a use case reads again and decides anew after another writer came first.
-ATTEMPTS = 8
+ATTEMPTS = 20
+
+#: The longest wait before that, in seconds; random, so that writers fall out of step.
+_STEP_ASIDE = 0.02
 
 #: Performs one effect of the outbox; returns what is worth recording.
 Handler = Callable[[Effect], dict[str, Any]]
@@ -127,7 +132,7 @@ def persist(
         try:
             return case.append(made[0], actor=actor, effects=made[1])
         except LostRace:
-            continue
+            time.sleep(random.uniform(0, _STEP_ASIDE))
     case = context.open(migration)
     made = make(case)
     return case if made is None else case.append(made[0], actor=actor, effects=made[1])

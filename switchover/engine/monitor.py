@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from switchover.engine.advance import Outcome, take_step
-from switchover.engine.assess import facts
+from switchover.engine.assess import facts, last_heard
 from switchover.engine.collect import collect
 from switchover.engine.context import Case, Context, persist
-from switchover.engine.reconcile import reconcile
+from switchover.engine.outbox import silence_effects
+from switchover.engine.reconcile import reconcile, unfinished
 from switchover.machine.action import Action, Expire, RollBack, Void
 from switchover.machine.decide import Facts, decide
 from switchover.machine.event import Judged, Noted
@@ -17,8 +18,13 @@ _ITS_OWN = (RollBack, Void, Expire)
 
 
 def watched(context: Context) -> list[str]:
-    """Migrations that a sweep looks at: all that have not ended."""
-    return [s.migration for s in context.ledger.migrations() if s.phase not in TERMINAL]
+    """Migrations that a sweep looks at: all that have not ended, and those whose end is still
+    to reach routing or the record."""
+    return [
+        state.migration
+        for state in context.ledger.migrations()
+        if state.phase not in TERMINAL or unfinished(context, state)
+    ]
 
 
 def look(context: Context, migration: str, *, actor: str) -> Outcome:
@@ -54,18 +60,31 @@ def _write_down(context: Context, case: Case, known: Facts, actor: str) -> None:
             and now.state.verdict != event.verdict and now.state.phase not in TERMINAL else None,
             actor=actor,
         )  # fmt: skip
-    if known.silence and not _noted(context, case):
+    if known.silence:
         noted = Noted(at=known.now, topic="silence", text=known.silence)
-        persist(context, state.migration, lambda now: (noted, ()), actor=actor)
+        persist(
+            context,
+            state.migration,
+            lambda now: (noted, silence_effects(now, noted.text))
+            if now.state.stage == state.stage
+            and now.state.phase not in TERMINAL
+            and not _noted(context, now)
+            else None,
+            actor=actor,
+        )
 
 
 def _noted(context: Context, case: Case) -> bool:
-    """True when the silence of this stage was written down before."""
+    """True when this silence was written down before: after the last evidence that came.
+
+    Every stage with traffic changes routing when it begins, so older entries are not read.
+    """
+    heard = last_heard(case, context.ledger.evidence(case.state.migration))
     return any(
         entry.kind == Noted.kind
         and entry.payload["topic"] == "silence"
-        and entry.payload["at"] >= case.state.entered_at
-        for entry in context.ledger.entries(case.state.migration)
+        and entry.payload["at"] >= heard
+        for entry in context.ledger.entries(case.state.migration, after=case.state.epoch)
     )
 
 

@@ -37,7 +37,7 @@ def ask_effects(case: Case, event: ApprovalRequested) -> list[Effect]:
     return [run, *_slack(case, f"{event.id}:ask", "ask_people", approval=event.id)]
 
 
-def decided_effects(case: Case, approval: str, status: str, via: str) -> list[Effect]:
+def decided_effects(case: Case, approval: str, status: str, via: str, actor: str) -> list[Effect]:
     """Let the waiting ``approve`` run end, and take the approved step at once."""
     if via == "prefect":
         # The resumed run itself goes on with the step.
@@ -58,7 +58,7 @@ def decided_effects(case: Case, approval: str, status: str, via: str) -> list[Ef
                 {
                     "migration": migration,
                     "deployment": "advance/advance",
-                    "parameters": {"migration": migration},
+                    "parameters": {"migration": migration, "actor": actor},
                 },
             )
         )
@@ -76,16 +76,22 @@ def rollback_effects(case: Case, event: RolledBack) -> list[Effect]:
         )
     ]
     effects += _slack(case, f"{event.incident}:page", "page", incident=event.incident)
+    return [*effects, *end_effects(case, "rolled_back")]
+
+
+def end_effects(case: Case, why: str) -> list[Effect]:
+    """Let the run of a pending approval end, as there is nothing left to decide."""
     approval = case.state.approval
-    if approval is not None and approval.status == "pending":
-        effects.append(
-            Effect(
-                f"{approval.id}:end:rolled_back",
-                "end_approval",
-                {"migration": migration, "approval": approval.id},
-            )
-        )
-    return effects
+    if approval is None or approval.status != "pending":
+        return []
+    payload = {"migration": case.state.migration, "approval": approval.id}
+    return [Effect(f"{approval.id}:end:{why}", "end_approval", payload)]
+
+
+def silence_effects(case: Case, text: str) -> list[Effect]:
+    """Tell people that no evidence comes; the revision makes each silence its own."""
+    key = f"{case.state.migration}:{case.state.revision + 1}:silence"
+    return _slack(case, key, "notice", text=f"{case.plan.title}: {text}")
 
 
 def measured_effects(case: Case, incident: str) -> list[Effect]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from switchover.engine.context import Case
-from switchover.errors import InputError
+from switchover.errors import InputError, StaleEpoch
 from switchover.machine.snapshot import Snapshot
 
 
@@ -20,8 +20,9 @@ def snapshot_of(case: Case) -> Snapshot:
 def project(case: Case) -> bool:
     """Write the routing document unless the store has it or a newer one; True if written.
 
-    A store that lost its data gets it again. A newer epoch in the store is an emergency
-    rollback that the ledger does not know yet: ``reconcile`` records it.
+    A store that lost its data gets it again. A newer epoch in the store, or a halt that refuses
+    the document, is an emergency rollback that the ledger does not know yet: ``reconcile``
+    records it.
     """
     routing = case.context.routing
     wanted = snapshot_of(case)
@@ -32,5 +33,9 @@ def project(case: Case) -> bool:
         stored = None
     if stored is not None and stored.epoch >= wanted.epoch:
         return False
-    routing.write(wanted)
+    try:
+        routing.write(wanted)
+    except StaleEpoch:
+        # Somebody wrote after our look at the store: a later step, or a halt.
+        return False
     return True

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 from switchover.engine.context import Context
+from switchover.engine.measure import measure
 from switchover.engine.project import project
 from switchover.engine.roll_back import record_halt
-from switchover.machine.state import Phase
+from switchover.errors import InputError
+from switchover.machine.state import Phase, State
 
 
 def reconcile(context: Context, migration: str) -> list[str]:
     """Repair and say what was repaired; nothing to do gives an empty list.
 
     A halt in routing that the ledger does not know is a rollback whose record is missing: it
-    is written down now. After that the ledger's state is projected to routing.
+    is written down now. After that the ledger's state is projected to routing, and a rollback
+    that nobody lived to measure is measured.
     """
     repaired: list[str] = []
     halt = context.routing.halted(migration)
     case = context.open(migration)
     known = halt is None or halt.id == case.state.halt
     if halt is not None and not known and case.state.phase is not Phase.ROLLED_BACK:
-        case = record_halt(context, migration, halt, trigger="recorded after the fact")
+        case = record_halt(context, migration, halt)
         repaired.append(f"recorded the rollback {halt.id} that routing had already done")
     if project(case):
         repaired.append(f"wrote routing epoch {case.state.epoch} again")
+    measured = measure(case)
+    if measured is not None and measured[1]:
+        repaired.append(f"measured the rollback {case.state.incident}")
     return repaired
+
+
+def unfinished(context: Context, state: State) -> bool:
+    """True when a migration that has ended still needs ``reconcile``: its end never reached
+    routing, a halt is not on record, or its rollback was not measured."""
+    if state.phase is Phase.ROLLED_BACK and state.revision == state.epoch:
+        return True
+    halt = context.routing.halted(state.migration)
+    if halt is not None and halt.id != state.halt and state.phase is not Phase.ROLLED_BACK:
+        return True
+    try:
+        stored = context.routing.read(state.migration)
+    except InputError:
+        return True
+    return stored is None or stored.epoch < state.epoch

@@ -12,16 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from switchover.engine.assess import assess
 from switchover.engine.context import Case, Context, persist
-from switchover.engine.outbox import measured_effects, rollback_effects
+from switchover.engine.measure import measure, spread
+from switchover.engine.outbox import rollback_effects
 from switchover.engine.project import project
-from switchover.errors import DependencyUnavailable, InputError, StaleEpoch
+from switchover.errors import DependencyUnavailable, InputError, LostRace
 from switchover.machine.event import Event, RollbackMeasured, RolledBack
 from switchover.machine.state import Phase
 from switchover.ports import Effect, Halt
-
-#: How long to wait for the routers' acknowledgements, in seconds.
-ACKNOWLEDGE_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,42 +60,43 @@ def roll_back(
     both are down.
     """
     pending: list[str] = []
-    began = context.timestamp
-    halt = _stop_routing(context, migration, actor, reason, began, pending)
-    recorded = _write_down(context, migration, halt, actor, trigger, reason, reading or {}, pending)
-    if halt.epoch == 0 and not recorded:
+    identity = f"{migration}-{uuid.uuid4().hex[:12]}"
+    order = Halt(identity, actor, reason, context.timestamp, 0, trigger)
+    halt = _stop_routing(context, migration, order, pending)
+    case = _write_down(context, migration, halt, order, reading or {}, pending)
+    if halt.epoch == 0 and case is None:
         raise DependencyUnavailable("Redis and the database", "; ".join(pending))
-    measured = _measure(context, migration, halt, recorded, pending)
+    measured = _measure(context, migration, halt, case, pending)
     return RolledBackOutcome(
         migration=migration,
-        incident=halt.id,
+        incident=case.state.incident if case else halt.id,
         seconds=measured.seconds if measured else None,
         routers=measured.routers if measured else 0,
         complete=bool(measured and measured.complete),
-        recorded=recorded,
+        recorded=case is not None,
         pending=tuple(pending),
     )
 
 
-def record_halt(context: Context, migration: str, halt: Halt, *, trigger: str) -> Case:
+def record_halt(context: Context, migration: str, halt: Halt) -> Case:
     """Write down a rollback that routing already did; used again by ``reconcile``."""
-    return _record(context, migration, halt, halt.actor, trigger, halt.reason, {})
+    return _record(context, migration, halt, halt, {})
 
 
-def _stop_routing(
-    context: Context, migration: str, actor: str, reason: str, at: float, pending: list[str]
-) -> Halt:
-    wanted = f"{migration}-{uuid.uuid4().hex[:12]}"
+def _stop_routing(context: Context, migration: str, order: Halt, pending: list[str]) -> Halt:
     try:
         if not _routed(context, migration):
             # Unknown to routing: never halt a name that is only a typing error.
             _known(context, migration)
-        return context.routing.halt(migration, halt_id=wanted, actor=actor, reason=reason, at=at)
+        return context.routing.halt(
+            migration, halt_id=order.id, actor=order.actor, reason=order.reason, at=order.at,
+            trigger=order.trigger,
+        )  # fmt: skip
     except DependencyUnavailable as error:
         pending.append(
             f"{error}: routers fall back to legacy by themselves, reconcile writes routing later"
         )
-        return Halt(wanted, actor, reason, at, 0)
+        return order
 
 
 def _routed(context: Context, migration: str) -> bool:
@@ -117,79 +117,76 @@ def _known(context: Context, migration: str) -> None:
 
 
 def _write_down(
-    context: Context, migration: str, halt: Halt, actor: str, trigger: str, reason: str,
-    reading: dict[str, Any], pending: list[str],
-) -> bool:  # fmt: skip
+    context: Context, migration: str, halt: Halt, order: Halt, reading: dict[str, Any],
+    pending: list[str],
+) -> Case | None:  # fmt: skip
+    """The case once the rollback is on record; None, with the reason pending, when it is not."""
     try:
-        case = _record(context, migration, halt, actor, trigger, reason, reading)
-    except DependencyUnavailable as error:
+        case = _record(context, migration, halt, order, reading)
+    except (DependencyUnavailable, LostRace) as error:
         pending.append(f"{error}: reconcile writes the ledger and the incident later")
-        return False
+        return None
+    except InputError as error:
+        if halt.epoch == 0:
+            raise
+        # Routing knew the migration and was stopped; a ledger that lost it stops nothing.
+        pending.append(f"{error}: traffic is on legacy, and there is nothing to record it in")
+        return None
     try:
         project(case)
-    except (DependencyUnavailable, StaleEpoch) as error:
-        # The halt already stands, or Redis is down: either way reconcile looks again.
+    except DependencyUnavailable as error:
         if not pending:
             pending.append(f"routing was not projected again: {error}")
-    return True
+    return case
 
 
 def _record(
-    context: Context, migration: str, halt: Halt, actor: str, trigger: str, reason: str,
-    reading: dict[str, Any],
-) -> Case:  # fmt: skip
+    context: Context, migration: str, halt: Halt, order: Halt, reading: dict[str, Any]
+) -> Case:
+    """Record ``halt``, which stands in routing because of ``order`` or of an earlier one."""
+
     def make(case: Case) -> tuple[Event, Sequence[Effect]] | None:
         if case.state.phase is Phase.ROLLED_BACK:
             return None
+        cause = halt
+        if case.state.halt == halt.id:
+            # On record already, and answered by another attempt. That attempt is rolled back
+            # only by an order of its own, given before its start reached routing.
+            if order.id == halt.id:
+                return None
+            cause = order
         event = RolledBack(
-            at=halt.at,
-            actor=actor,
-            trigger=trigger,
-            reason=reason,
-            halt=halt.id,
-            incident=halt.id,
+            at=cause.at,
+            actor=cause.actor,
+            trigger=cause.trigger or "recorded after the fact",
+            reason=cause.reason,
+            halt=cause.id,
+            incident=cause.id,
             flags=list(case.plan.rollback.flags),
-            reading=reading,
+            reading=reading or _judged(case, cause),
         )
         return event, rollback_effects(case, event)
 
-    return persist(context, migration, make, actor=actor)
+    return persist(context, migration, make, actor=halt.actor)
+
+
+def _judged(case: Case, halt: Halt) -> dict[str, Any]:
+    """The numbers behind a halt that another run ordered and could not write down."""
+    found = assess(case) if halt.trigger == "judge" else None
+    return found.to_dict() if found else {}
 
 
 def _measure(
-    context: Context, migration: str, halt: Halt, recorded: bool, pending: list[str]
+    context: Context, migration: str, halt: Halt, case: Case | None, pending: list[str]
 ) -> RollbackMeasured | None:
-    """Wait for the routers and record how long they took, once per incident."""
+    """How long the routers took, written down where there is a record."""
     if halt.epoch == 0:
         return None
     try:
-        spread = context.routing.wait_acknowledged(migration, halt.epoch, ACKNOWLEDGE_TIMEOUT)
-    except DependencyUnavailable as error:
-        pending.append(f"{error}: the routers' acknowledgements are unknown")
+        if case is None:
+            return spread(context, migration, halt.id, halt.epoch, halt.at)
+        found = measure(case)
+    except (DependencyUnavailable, LostRace) as error:
+        pending.append(f"{error}: reconcile measures the rollback later")
         return None
-    measured = RollbackMeasured(
-        incident=halt.id,
-        at=context.timestamp,
-        seconds=max(0.0, spread.last_at - halt.at) if spread.routers else 0.0,
-        routers=spread.routers,
-        complete=spread.complete,
-    )
-    if recorded and not _measured_before(context, migration, halt.id):
-        persist(
-            context,
-            migration,
-            lambda case: (
-                (measured, measured_effects(case, halt.id))
-                if case.state.incident == halt.id
-                else None
-            ),
-            actor=halt.actor,
-        )
-    return measured
-
-
-def _measured_before(context: Context, migration: str, incident: str) -> bool:
-    return any(
-        entry.kind == RollbackMeasured.kind and entry.payload.get("incident") == incident
-        for entry in context.ledger.entries(migration)
-    )
+    return found[0] if found else None

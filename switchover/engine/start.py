@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from switchover.engine.context import Case, Context
+from switchover.engine.context import ATTEMPTS, Case, Context
 from switchover.engine.project import project
-from switchover.errors import InputError, Refused
+from switchover.engine.reconcile import reconcile
+from switchover.errors import InputError, LostRace, Refused
 from switchover.machine.apply import begin
 from switchover.machine.event import Started
 from switchover.machine.state import Phase
@@ -19,47 +20,84 @@ def start(context: Context, loaded: LoadedPlan, *, actor: str) -> Case:
     Starting a running migration with the same plan changes nothing and is no error; with
     another plan it is refused, as a plan is immutable once started.
     """
-    slug = loaded.plan.migration
-    existing = next((s for s in context.ledger.migrations() if s.migration == slug), None)
-    now = context.clock.now()
-    stored = StoredPlan(1, loaded.digest, loaded.document, str(loaded.directory))
-    event = Started(
-        plan=loaded.digest,
-        salt=salt(loaded.plan),
-        key=loaded.plan.request_key.kind,
-        at=now.timestamp(),
-        actor=actor,
-        halt=existing.halt if existing else "",
-    )
-    if existing is None:
-        record = context.ledger.create(stored, begin(slug, event), event, at=now, actor=actor)
-        case = Case(context, record)
+    for _ in range(ATTEMPTS - 1):
+        try:
+            case = _begin(context, loaded, actor)
+            break
+        except LostRace:
+            # Another start came first: look at what it made.
+            continue
     else:
-        case = _again(context, loaded, stored, event, actor)
+        case = _begin(context, loaded, actor)
     project(case)
     return case
 
 
-def _again(
-    context: Context, loaded: LoadedPlan, stored: StoredPlan, event: Started, actor: str
-) -> Case:
-    case = context.open(loaded.plan.migration)
+def _begin(context: Context, loaded: LoadedPlan, actor: str) -> Case:
+    slug = loaded.plan.migration
+    try:
+        routed = context.routing.read(slug)
+    except InputError:
+        # Unreadable: a document of ours mends it.
+        routed = None
+    try:
+        case = context.open(slug)
+    except InputError:
+        # Read before the ledger, which is written first: a document nobody wrote down.
+        if routed is not None:
+            raise Refused(
+                f"routing holds {slug} at epoch {routed.epoch} ({routed.mode}), which this ledger "
+                "does not know: it belongs to another ledger, or to one that was lost. Use another "
+                f"name, or delete the Redis key switchover:{{{slug}}}:routing"
+            ) from None
+        stored, event = _stored(loaded, 1), _event(context, loaded, actor, "")
+        record = context.ledger.create(
+            stored, begin(slug, event), event, at=context.clock.now(), actor=actor
+        )
+        return Case(context, record)
+    return _again(case, loaded, actor)
+
+
+def _again(case: Case, loaded: LoadedPlan, actor: str) -> Case:
+    context, slug = case.context, case.state.migration
     if case.state.phase not in (Phase.ROLLED_BACK, Phase.ABORTED):
         if case.record.plan.digest == loaded.digest:
             return case
         raise Refused(
-            f"{case.state.migration} is {case.state.phase.value} with another plan; a plan can't "
+            f"{slug} is {case.state.phase.value} with another plan; a plan can't "
             "change once started: abort it, then start the new one"
         )
     if case.plan.request_key.kind != loaded.plan.request_key.kind:
         raise InputError(
-            f"{case.state.migration}: request_key.kind changed to "
+            f"{slug}: request_key.kind changed to "
             f"{loaded.plan.request_key.kind}; that would move every key, use a new migration name"
         )
+    reconcile(context, slug)
+    case = context.open(slug)
+    # The new attempt answers the halt in force, which need not be the one on record: a
+    # rollback that was asked for twice, the first time without Redis, leaves another.
+    halt = context.routing.halted(slug)
     record = context.ledger.append(
-        case.state.migration, case.state.revision, event, at=context.clock.now(), actor=actor,
-        plan=StoredPlan(
-            case.record.plan.version + 1, stored.digest, stored.document, stored.directory
-        ),
-    )  # fmt: skip
+        slug,
+        case.state.revision,
+        _event(context, loaded, actor, halt.id if halt else case.state.halt),
+        at=context.clock.now(),
+        actor=actor,
+        plan=_stored(loaded, case.record.plan.version + 1),
+    )
     return Case(context, record)
+
+
+def _stored(loaded: LoadedPlan, version: int) -> StoredPlan:
+    return StoredPlan(version, loaded.digest, loaded.document, str(loaded.directory))
+
+
+def _event(context: Context, loaded: LoadedPlan, actor: str, halt: str) -> Started:
+    return Started(
+        plan=loaded.digest,
+        salt=salt(loaded.plan),
+        key=loaded.plan.request_key.kind,
+        at=context.timestamp,
+        actor=actor,
+        halt=halt,
+    )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from switchover.engine.context import Case, Context
+from switchover.engine.context import Case, Context, persist
 from switchover.errors import Refused
-from switchover.machine.event import DataChecked, WorkRecorded
-from switchover.ports import CheckResult
+from switchover.machine.event import DataChecked, Event, WorkRecorded
+from switchover.ports import CheckResult, Effect
 
 
 def record_work(context: Context, migration: str, stage_kind: str,
@@ -16,33 +16,43 @@ def record_work(context: Context, migration: str, stage_kind: str,
 
     Raises ``Refused`` when the migration is not in such a stage (any more).
     """
-    case = context.open(migration)
-    if case.stage.kind != stage_kind:
-        raise Refused(
-            f"{migration} is in stage {case.stage.title}; results of {stage_kind} have no place"
+    ok = all(result.ok for result in results)
+
+    def make(case: Case) -> tuple[Event, Sequence[Effect]] | None:
+        if case.stage.kind != stage_kind:
+            raise Refused(
+                f"{migration} is in stage {case.stage.title}; results of {stage_kind} have no place"
+            )
+        if ok and case.state.work is not None and case.state.work.ok:
+            # Another run did the same work; it passed once, which is all the stage needs.
+            return None
+        event = WorkRecorded(
+            stage=case.state.stage,
+            ok=ok,
+            at=context.timestamp,
+            summary=summarise(stage_kind, results),
+            results=[result.to_dict() for result in results],
         )
-    event = WorkRecorded(
-        stage=case.state.stage,
-        ok=all(result.ok for result in results),
-        at=context.timestamp,
-        summary=summarise(stage_kind, results),
-        results=[result.to_dict() for result in results],
-    )
-    return case.append(event, actor=actor)
+        return event, ()
+
+    return persist(context, migration, make, actor=actor)
 
 
 def record_data(context: Context, migration: str, results: Sequence[CheckResult],
                 *, actor: str) -> Case:  # fmt: skip
     """Write down the results of the data-integrity suites for the present stage."""
-    case = context.open(migration)
-    event = DataChecked(
-        stage=case.state.stage,
-        ok=all(result.ok for result in results),
-        at=context.timestamp,
-        summary=summarise("data checks", results),
-        results=[result.to_dict() for result in results],
-    )
-    return case.append(event, actor=actor)
+
+    def make(case: Case) -> tuple[Event, Sequence[Effect]]:
+        event = DataChecked(
+            stage=case.state.stage,
+            ok=all(result.ok for result in results),
+            at=context.timestamp,
+            summary=summarise("data checks", results),
+            results=[result.to_dict() for result in results],
+        )
+        return event, ()
+
+    return persist(context, migration, make, actor=actor)
 
 
 def summarise(what: str, results: Sequence[CheckResult]) -> str:

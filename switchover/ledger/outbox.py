@@ -49,7 +49,7 @@ def claim(connection: Connection, now: datetime, lease: float, limit: int) -> li
     """Lease what is due, oldest first; rows another claimer holds at this moment are skipped."""
     moment = stamp(now)
     due = (
-        select(effects.c.key, effects.c.kind, effects.c.payload)
+        select(effects.c.key, effects.c.kind, effects.c.payload, effects.c.attempts)
         .where(
             effects.c.status.in_(_OPEN),
             or_(effects.c.lease_until.is_(None), effects.c.lease_until <= moment),
@@ -70,7 +70,7 @@ def claim(connection: Connection, now: datetime, lease: float, limit: int) -> li
                 lease_until=stamp(now + timedelta(seconds=lease)),
             )
         )
-    return [Effect(row.key, row.kind, json.loads(row.payload)) for row in rows]
+    return [Effect(r.key, r.kind, json.loads(r.payload), r.attempts + 1) for r in rows]
 
 
 def finish(connection: Connection, key: str, result: dict[str, Any]) -> None:

@@ -33,7 +33,7 @@ DATA_MAX_AGE = 3600.0
 class Facts:
     """What decide needs beside the state. ``now`` in seconds since the epoch; ``blocked`` is
     the sentence of a freeze window or a closed weekday; ``silence`` that of missing data past
-    the plan's limit."""
+    the plan's limit; ``on_expiry`` what follows an approval that nobody gave in time."""
 
     now: float
     reading: StageReading | None = None
@@ -41,6 +41,7 @@ class Facts:
     silence: str = ""
     automatic_rollback: bool = True
     rollback_on_silence: bool = False
+    on_expiry: str = "hold"
 
 
 def decide(state: State, stages: Sequence[Stage], facts: Facts) -> Action:
@@ -71,6 +72,9 @@ def decide(state: State, stages: Sequence[Stage], facts: Facts) -> Action:
                 approval.expires_at,
             )
     if state.phase is Phase.HELD:
+        if approval is not None and approval.status == "expired" and facts.on_expiry != "hold":
+            # A run was ended between the expiry and what the plan makes of it.
+            return Expire(f"approval {approval.id} was not decided in time")
         return Wait(f"held: {state.reason}; `switchover resume` lets it go on", "held")
     ready = _ready(state, stage, facts)
     if ready is not None:

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 class Halt:
     """An emergency rollback that went to routing first; the ledger is completed from it.
 
-    ``at`` is in seconds since the Unix epoch; ``epoch`` is the routing epoch it took.
+    ``at`` is in seconds since the Unix epoch; ``epoch`` is the routing epoch it took;
+    ``trigger`` says what asked for it (``judge``, ``person``), for the record.
     """
 
     id: str
@@ -21,6 +22,7 @@ class Halt:
     reason: str
     at: float
     epoch: int
+    trigger: str = ""
 
     def to_json(self) -> str:
         """One line of JSON; :meth:`from_json` gives it back."""

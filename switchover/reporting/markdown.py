@@ -79,8 +79,10 @@ def verdict_markdown(reading: Mapping[str, Any], *, alpha_promote: float = 0.05)
     against = figures.evidence(float(reading.get("rollback_evidence", 1.0)))
     threshold = figures.evidence(float(reading.get("rollback_threshold", 100.0)))
     verdict = str(reading.get("verdict", "")).replace("_", " ")
+    # A promotion's sentence lists every gate, as the table below does.
+    told = "Every gate passes." if verdict == "promote" else str(reading.get("sentence", ""))
     return (
-        f"**Verdict: {verdict}.** {_text(str(reading.get('sentence', '')))}\n\n"
+        f"**Verdict: {verdict}.** {_text(told)}\n\n"
         f"Evidence for a rollback, all gates together: {against} of {threshold}."
         f"{' The split is frozen.' if reading.get('frozen') else ''}\n\n"
         f"{gate_table(gate_rows(reading, alpha_promote=alpha_promote))}"

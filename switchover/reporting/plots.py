@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from itertools import pairwise
@@ -52,9 +52,25 @@ def agreement_plot(
     top.set_title(title, loc="left", fontweight="bold", pad=8 + 12 * labels)
     if known:
         lows, highs = zip(*bands, strict=True)
-        top.fill_between(times, lows, highs, color=_BLUE, alpha=0.15, linewidth=0,
-                         label="95 % interval of each point")  # fmt: skip
-        top.plot(times, rates, "o-", color=_BLUE, markersize=3, linewidth=1.4, label="agreement")
+        for run in _runs(known):
+            top.fill_between(
+                times[run],
+                lows[run],
+                highs[run],
+                color=_BLUE,
+                alpha=0.15,
+                linewidth=0,
+                label="" if run.start else "95 % interval of each point",
+            )
+            top.plot(
+                times[run],
+                rates[run],
+                "o-",
+                color=_BLUE,
+                markersize=3,
+                linewidth=1.4,
+                label="" if run.start else "agreement",
+            )
     else:
         top.text(0.5, 0.5, "no pairs yet", transform=top.transAxes, ha="center", color=_GREY)
     if limit is not None:
@@ -151,6 +167,19 @@ def _time(at: float) -> datetime:
 
 def _no_less_than_nothing(value: float, _: int) -> str:
     return f"{value:g}" if value >= 0 else ""
+
+
+def _runs(points: Sequence[Mapping[str, Any]]) -> Iterator[slice]:
+    """Stretches without a gap: where no pairs were compared, nothing is drawn."""
+    moments = [float(point["at"]) for point in points]
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
+    longest = 3 * min((gap for gap in gaps if gap > 0), default=0.0)
+    begin = 0
+    for place, gap in enumerate(gaps, start=1):
+        if gap > longest:
+            yield slice(begin, place)
+            begin = place
+    yield slice(begin, len(moments))
 
 
 def _width(points: Sequence[Mapping[str, Any]]) -> float:

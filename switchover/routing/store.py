@@ -106,14 +106,16 @@ class RedisRoutingStore:
                 "roll back, or write a newer document"
             ) from error
 
-    def halt(self, migration: str, *, halt_id: str, actor: str, reason: str, at: float) -> Halt:
+    def halt(
+        self, migration: str, *, halt_id: str, actor: str, reason: str, at: float, trigger: str = ""
+    ) -> Halt:
         """Send everything to legacy now, whatever is stored; give the halt that stands.
 
         The same ``halt_id`` again gives the halt it made and changes nothing, even when that
         halt is over by now. While another halt is in force, that one stays and is given.
         """
         document = halted_snapshot(self._before(migration), halt_id, 0).to_json()
-        record = Halt(halt_id, actor, reason, at, 0).to_json()
+        record = Halt(halt_id, actor, reason, at, 0, trigger).to_json()
         answer = self._run(
             HALT,
             migration,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -193,7 +193,7 @@ class InMemoryLedger:
             for queued in due:
                 queued.status, queued.attempts = "leased", queued.attempts + 1
                 queued.lease_until = now + timedelta(seconds=lease)
-            return [_copy_effect(queued.effect) for queued in due]
+            return [replace(_copy_effect(q.effect), attempts=q.attempts) for q in due]
 
     def finish_effect(self, key: str, result: dict[str, Any]) -> None:
         """Mark as done; the first result stays."""

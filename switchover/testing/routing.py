@@ -44,7 +44,9 @@ class InMemoryRoutingStore:
         """The stored document."""
         return self._documents.get(migration)
 
-    def halt(self, migration: str, *, halt_id: str, actor: str, reason: str, at: float) -> Halt:
+    def halt(
+        self, migration: str, *, halt_id: str, actor: str, reason: str, at: float, trigger: str = ""
+    ) -> Halt:
         """Send everything to legacy now; give the halt that stands."""
         with self._lock:
             latest = self._latest.get(migration)
@@ -53,7 +55,7 @@ class InMemoryRoutingStore:
             before = self._documents.get(migration) or Snapshot(migration, 0)
             acknowledged = (ack.epoch for ack in self._routers.get(migration, {}).values())
             epoch = max(before.epoch, *acknowledged, 0) + 1
-            halt = Halt(halt_id, actor, reason, at, epoch)
+            halt = Halt(halt_id, actor, reason, at, epoch, trigger)
             self._documents[migration] = halted_snapshot(before, halt_id, epoch)
             self._in_force[migration] = self._latest[migration] = halt
             return halt

@@ -33,10 +33,13 @@ def handlers(settings: Settings, ledger: Ledger) -> Mapping[str, Handler]:
 
 def _result(ledger: Ledger, migration: str, key: str) -> dict[str, Any]:
     """What another effect of the migration left behind; empty until it is done."""
-    for row in ledger.effects(migration):
-        if row["key"] == key and row["status"] == "done":
-            return dict(row["result"] or {})
-    return {}
+    row = _row(ledger, migration, key)
+    return dict(row["result"] or {}) if row is not None and row["status"] == "done" else {}
+
+
+def _row(ledger: Ledger, migration: str, key: str) -> dict[str, Any] | None:
+    """Another effect of the migration, as the ledger lists it."""
+    return next((row for row in ledger.effects(migration) if row["key"] == key), None)
 
 
 class _Runs:
@@ -55,7 +58,11 @@ class _Runs:
     def end_approval(self, effect: Effect) -> dict[str, Any]:
         """Let the waiting run end. It asks the ledger first, so its input is never used."""
         migration, approval = effect.payload["migration"], effect.payload["approval"]
-        run = _result(self._ledger, migration, f"{approval}:run").get("run")
+        start = _row(self._ledger, migration, f"{approval}:run")
+        if start is not None and start["status"] != "done":
+            # Perhaps started, by a process that ended before it could say so.
+            raise DependencyUnavailable("Prefect", "the approve run is not known to be started yet")
+        run = ((start or {}).get("result") or {}).get("run")
         if run is None:
             return {"ended": None}
         launcher = self._launcher()

@@ -16,7 +16,7 @@ from switchover.machine.state import TERMINAL, Phase, State
 
 APPROVER = "ada.meyer"
 #: Failing checks are tried again so often before the demonstration gives up.
-PATIENCE = 3
+PATIENCE = 5
 _ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 

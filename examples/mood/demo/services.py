@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -82,16 +81,15 @@ class Traffic:
         ]  # fmt: skip
         if data is not None:
             command += ["--data", str(data)]
-        self._process = subprocess.Popen(
-            command, cwd=root, env=dict(env), stdout=subprocess.DEVNULL,
-            stderr=(state / f"traffic-{migration}.log").open("w"),
+        self._process = ServerProcess(
+            "the traffic generator", command, log=state / f"traffic-{migration}.log", env=env,
+            cwd=root, grace=30,
         )  # fmt: skip
+        self._process.start()
 
     def stop(self) -> dict[str, Any]:
         """Let requests in flight finish; gives the report: requests, failed, who served."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-        self._process.wait(timeout=30)
+        self._process.stop()
         if not self._report.is_file():
             raise SwitchoverError(f"the traffic generator wrote no report ({self._report})")
         report: dict[str, Any] = json.loads(self._report.read_text())

@@ -101,6 +101,10 @@ class Stack:
             "SWITCHOVER_STATE_DIR": str(self.state_dir),
             "SWITCHOVER_DATABASE_URL": ledger,
             "SWITCHOVER_REDIS_URL": self.valkey.url,
+            # One place for commands and flow runs, whatever folder each of them runs in.
+            "SWITCHOVER_INCIDENTS_DIR": os.environ.get(
+                "SWITCHOVER_INCIDENTS_DIR", str(self.state_dir / "incidents")
+            ),
         }
         return self
 
