@@ -18,7 +18,7 @@ def approval_state(migration: str, approval: str) -> dict[str, Any]:
     current = case.state.approval
     if current is None or current.id != approval:
         return {"status": "settled", "page": "", "timeout": 0.0}
-    reading = next(
+    reading: dict[str, Any] = next(
         (
             entry.payload["reading"]
             for entry in engine().ledger.entries(migration)

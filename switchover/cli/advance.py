@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from switchover.cli.session import Actor, Json, Migration, actor_or_login, print_json, say, verb
 from switchover.errors import DependencyUnavailable, NegativeAnswer
 
+if TYPE_CHECKING:
+    from switchover.launcher.prefect_api import PrefectLauncher
+
 app = verb()
+
+#: Prefect's types of states that a run never leaves by itself.
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
 @app.command()
@@ -37,18 +43,9 @@ def advance(
     if not wait:
         print_json({"run": run}) if json else say(f"started flow run {run}")
         return
-    if not json:
-        say(f"flow run {run} …")
-    deadline = time.monotonic() + timeout
-    kind = "SCHEDULED"
-    while kind not in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
-        if time.monotonic() > deadline:
-            raise DependencyUnavailable(
-                "Prefect", f"flow run {run} is still {kind.lower()}; is a worker running?"
-            )
-        time.sleep(0.5)
-        kind, _, message = launcher.state(run)
+    kind = _followed(launcher, run, timeout, quiet=json)
     if kind != "COMPLETED":
+        message = launcher.state(run)[2]
         raise NegativeAnswer(f"flow run {run} ended {kind.lower()}: {message}")
     case = context.open(migration)
     after, stages = case.state, case.stages
@@ -62,3 +59,22 @@ def advance(
         moved = f"{stages[before.stage].title} → {stages[after.stage].title}"
     say(f"{moved}; the candidate serves {after.split / 100:g} %")
     say(sentence)
+
+
+def _followed(launcher: PrefectLauncher, run: str, timeout: float, *, quiet: bool) -> str:
+    """Wait for the end of a run, telling each change of its state; gives the type of the last."""
+    deadline = time.monotonic() + timeout
+    told = ""
+    while True:
+        kind, name, _ = launcher.state(run)
+        if name != told and not quiet:
+            say(f"flow run {run}: {(name or kind).lower()}")
+        told = name
+        if kind in ENDED:
+            return kind
+        if time.monotonic() > deadline:
+            raise DependencyUnavailable(
+                "Prefect",
+                f"after {timeout:g} s flow run {run} is still {name.lower()}; is a worker running?",
+            )
+        time.sleep(0.5)

@@ -164,6 +164,7 @@ def _record(
             incident=cause.id,
             flags=list(case.plan.rollback.flags),
             reading=reading or _judged(case, cause),
+            old_mode=case.state.mode,
         )
         return event, rollback_effects(case, event)
 

@@ -30,7 +30,7 @@ from switchover.wiring import build_context, build_launcher, build_ledger, load_
 
 ROOT = Path(__file__).parents[2]
 #: Seconds a flow run may take on a busy machine.
-PATIENCE = 120.0
+PATIENCE = 60.0
 ADAPTER = "def to_v1(answer):\n    return {'score': answer['score']}\n"
 CONTRACT = {
     "type": "object",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -48,10 +48,17 @@ def database() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def new_site(tmp_path: Path, valkey: Valkey, sqlite_url: str) -> NewSite:
+def new_site(tmp_path: Path, valkey: Valkey, sqlite_url: str) -> Iterator[NewSite]:
     """Makes places for migrations on SQLite and the Redis that forgets."""
     upgrade(sqlite_url)
-    return lambda: Site(tmp_path, f"o-{uuid4().hex[:8]}", sqlite_url, valkey.url, stages=_STAGES)
+    with ExitStack() as made:
+
+        def make() -> Site:
+            slug = f"o-{uuid4().hex[:8]}"
+            site = Site(tmp_path, slug, sqlite_url, valkey.url, stages=_STAGES)
+            return made.enter_context(closing(site))
+
+        yield make
 
 
 @contextmanager
@@ -188,6 +195,7 @@ def test_with_the_database_killed_traffic_goes_back_and_is_recorded_once(
             look(context, site.slug, actor="monitor")
         assert share(router) == 0
     _recorded_once(site, context, outcome.incident)
+    site.close()
 
 
 @pytest.mark.req("INV7", "R8", "INV2")
@@ -205,13 +213,15 @@ def test_a_rollback_during_a_redis_outage_holds_when_the_old_document_comes_back
         assert outcome.recorded
         valkey.start()
         stale = context.routing.read(site.slug)
-        assert stale is not None and stale.serves_candidate
+        assert stale is not None
+        assert stale.serves_candidate
         with following(site) as (router, _):
             assert site.slug in watched(context)
             look(context, site.slug, actor="monitor")
             eventually(lambda: share(router) == 0, "the candidate serves after a rollback")
         assert site.slug not in watched(context)
         _recorded_once(site, context, outcome.incident)
+        site.close()
 
 
 def _recorded_once(site: Site, context: Context, incident: str) -> None:

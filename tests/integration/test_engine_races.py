@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import redis
 
 import switchover
 from switchover.engine.advance import take_step
@@ -25,6 +29,7 @@ from switchover.engine.roll_back import roll_back
 from switchover.engine.start import start
 from switchover.errors import InputError, Refused
 from switchover.ledger import SqlLedger, upgrade, verify
+from switchover.machine.snapshot import Snapshot
 from switchover.machine.state import Phase
 from tests.faults.journey import Fuse, Site, move_on, ship, walk
 
@@ -41,8 +46,8 @@ NewSite = Callable[..., Site]
 class Jitter(Fuse):
     """Waits a little before each write, so that every round interleaves in another way."""
 
-    def __init__(self, seed: object) -> None:
-        super().__init__()
+    def __init__(self, seed: object, kill_at: int = 0) -> None:
+        super().__init__(kill_at)
         self._chance = random.Random(repr(seed))
 
     def call(self, name: str, work: Callable[..., Any], *args: Any, **words: Any) -> Any:
@@ -54,13 +59,15 @@ class Jitter(Fuse):
 def new_site(tmp_path: Path, redis_url: str, postgres_database: str) -> Iterator[NewSite]:
     """Makes places for migrations on one PostgreSQL and one Redis."""
     upgrade(postgres_database)
+    with ExitStack() as made:
 
-    def make(**changes: Any) -> Site:
-        slug = f"r-{uuid4().hex[:8]}"
-        (tmp_path / slug).mkdir()
-        return Site(tmp_path / slug, slug, postgres_database, redis_url, **changes)
+        def make(**changes: Any) -> Site:
+            slug = f"r-{uuid4().hex[:8]}"
+            (tmp_path / slug).mkdir()
+            site = Site(tmp_path / slug, slug, postgres_database, redis_url, **changes)
+            return made.enter_context(closing(site))
 
-    yield make
+        yield make
 
 
 def at_once(*works: Callable[[], Any]) -> list[Any]:
@@ -83,8 +90,8 @@ def kinds(context: Context, slug: str) -> Counter[str]:
     return Counter(entry.kind for entry in context.ledger.entries(slug))
 
 
-def _advance_for_ever(site: Site) -> None:
-    context = site.context(Jitter(time.monotonic_ns()))
+def _advance_for_ever(site: Site, number: int, kill_at: int) -> None:
+    context = site.context(Jitter(number, kill_at))
     while True:
         try:
             if context.ledger.read(site.slug).state.phase is Phase.COMPLETE:
@@ -103,20 +110,21 @@ def test_six_advancers_with_random_kills_take_each_step_once(new_site: NewSite) 
     """Whoever dies and whoever wins: every stage is entered once, in order."""
     site, chance = new_site(), random.Random(7)
 
-    def begin() -> Any:
-        process = _PROCESSES.Process(target=_advance_for_ever, args=(site,), daemon=True)
+    def begin(number: int) -> Any:
+        # The first twelve kill themselves after a few writes, none of the later ones does.
+        kill_at = chance.randint(1, 5) if number < 12 else 0
+        arguments = (site, number, kill_at)
+        process = _PROCESSES.Process(target=_advance_for_ever, args=arguments, daemon=True)
         process.start()
         return process
 
-    crowd, killed = [begin() for _ in range(6)], 0
+    crowd, killed = [begin(number) for number in range(6)], 0
     deadline = time.monotonic() + 90
     while any(process.exitcode is None for process in crowd) and time.monotonic() < deadline:
-        place = chance.randrange(6)
-        crowd[place].join(chance.uniform(0.05, 0.4))
-        if crowd[place].exitcode is None and killed < 20:
-            crowd[place].kill()
-            crowd[place].join()
-            crowd[place], killed = begin(), killed + 1
+        for place, process in enumerate(crowd):
+            process.join(0.01)
+            if process.exitcode == -signal.SIGKILL:
+                crowd[place], killed = begin(6 + killed), killed + 1
     assert [process.exitcode for process in crowd] == [0] * 6
     ledger = SqlLedger(site.database, b"key")
     entries = ledger.entries(site.slug)
@@ -129,19 +137,18 @@ def test_six_advancers_with_random_kills_take_each_step_once(new_site: NewSite) 
     stored = site.context().routing.read(site.slug)
     assert stored is not None
     assert (stored.mode, stored.epoch) == ("candidate_only", ledger.read(site.slug).state.epoch)
-    assert killed > 3, "nobody was killed"
+    assert killed >= 6, "too few were killed"
     ledger.close()
 
 
 @pytest.mark.req("INV5", "INV3", "INV2")
 def test_a_rollback_at_the_moment_of_a_promote_always_wins(new_site: NewSite) -> None:
-    """Twenty rounds: traffic is on legacy as soon as the rollback answers, and stays there."""
+    """Fifteen rounds: traffic is on legacy as soon as the rollback answers, and stays there."""
     order = Counter[bool]()
-    for round_ in range(20):
+    for round_ in range(15):
         site = new_site(stages=_STAGES)
         context = site.context()
         walk(site, context, stage=1)
-        seen: list[int] = []
         with switchover.Router(site.slug, site.redis) as router:
             while not context.routing.acknowledgements(site.slug):
                 time.sleep(0.005)
@@ -154,7 +161,6 @@ def test_a_rollback_at_the_moment_of_a_promote_always_wins(new_site: NewSite) ->
                      late: float = late[1]) -> Any:  # fmt: skip
                 time.sleep(late)
                 outcome = roll_back(stopper, site.slug, actor="bo", trigger="person", reason="x")
-                seen.extend([router.epoch, outcome.routers])
                 assert {router.route(f"k{n}").system for n in range(200)} == {"legacy"}
                 return outcome
 
@@ -167,7 +173,6 @@ def test_a_rollback_at_the_moment_of_a_promote_always_wins(new_site: NewSite) ->
             stored = context.routing.read(site.slug)
             assert stored is not None
             assert stored.mode == "emergency_rollback", (round_, stepped, stopped)
-            assert router.epoch >= seen[0]
             reconcile(context, site.slug)
             case = context.open(site.slug)
             assert (case.state.phase, case.state.split) == (Phase.ROLLED_BACK, 0)
@@ -175,17 +180,20 @@ def test_a_rollback_at_the_moment_of_a_promote_always_wins(new_site: NewSite) ->
         counted = kinds(context, site.slug)
         assert counted["rolled_back"] == counted["rollback_measured"] == 1
         order[counted["stage_entered"] == 2] += 1
-        _epochs_grow(site)
+        _nothing_serves_after_the_halt(site)
     assert len(order) == 2, "one side always came first: the race was none"
 
 
-def _epochs_grow(site: Site) -> None:
-    import redis
-
+def _nothing_serves_after_the_halt(site: Site) -> None:
+    """Every document that routers could ever see, in order: epochs grow, and the halt is final."""
     with redis.Redis.from_url(site.redis) as client:
         changes = client.xrange(f"switchover:{{{site.slug}}}:changes")
     epochs = [int(fields[b"epoch"]) for _, fields in changes]
     assert epochs == sorted(set(epochs)), epochs
+    seen = [Snapshot.from_json(fields[b"document"].decode()) for _, fields in changes]
+    modes = [snapshot.mode for snapshot in seen]
+    after = seen[modes.index("emergency_rollback") :]
+    assert not [snapshot for snapshot in after if snapshot.serves_candidate], modes
 
 
 @pytest.mark.req("INV1", "INV5", "R5")
@@ -199,7 +207,7 @@ def test_monitors_that_roll_back_at_once_open_one_incident(new_site: NewSite) ->
         site.clock.move(context.open(site.slug).state.not_before + 1)
         ship(context, context.open(site.slug).state, bad=True)
         crowd = [site.context(Jitter((round_, n))) for n in range(4)]
-        at_once(*(lambda each=each: look(each, site.slug, actor="monitor") for each in crowd))
+        at_once(*(partial(look, each, site.slug, actor="monitor") for each in crowd))
         assert context.open(site.slug).state.phase is Phase.ROLLED_BACK
         reconcile(context, site.slug)
         counted = kinds(context, site.slug)
@@ -207,7 +215,8 @@ def test_monitors_that_roll_back_at_once_open_one_incident(new_site: NewSite) ->
         keys = [effect["key"] for effect in context.ledger.effects(site.slug)]
         incident = context.open(site.slug).state.incident
         halt = context.routing.halted(site.slug)
-        assert halt is not None and halt.id == incident
+        assert halt is not None
+        assert halt.id == incident
         assert [key for key in keys if key.endswith(":page")] == [f"{incident}:page"]
 
 
@@ -215,7 +224,7 @@ def test_monitors_that_roll_back_at_once_open_one_incident(new_site: NewSite) ->
 def test_an_approval_and_its_voiding_at_once_never_both_count(new_site: NewSite) -> None:
     """Whoever is first: a stage begins only under an approval that no void has followed."""
     won = Counter[str]()
-    for round_ in range(12):
+    for round_ in range(10):
         site = new_site(stages=[*_STAGES[:2], {**_STAGES[2], "approval": True}])
         context = site.context()
         walk(site, context, stage=1)
