@@ -1,4 +1,4 @@
-# Needs Python 3.11 to 3.13 and make; everything else is brought by `make setup`.
+# Needs Python 3.11 to 3.14 and make; everything else is brought by `make setup`.
 # Paths are relative, so the checkout may live in a directory with spaces in its name.
 
 .DEFAULT_GOAL := help

@@ -10,6 +10,7 @@ import typer
 
 from switchover.cli.session import Actor, Json, Migration, actor_or_login, print_json, say, verb
 from switchover.errors import DependencyUnavailable, NegativeAnswer
+from switchover.machine.state import Phase, State
 
 if TYPE_CHECKING:
     from switchover.launcher.prefect_api import PrefectLauncher
@@ -30,7 +31,10 @@ def advance(
     actor: Actor = "",
     json: Json = False,
 ) -> None:
-    """Run the step that is due, on Prefect."""
+    """Run the step that is due, on Prefect.
+
+    Ends with 1 when a check or a data check failed, or when it rolled back.
+    """
     from switchover.engine.status import why
     from switchover.wiring import build_context, build_launcher, load_settings
 
@@ -53,12 +57,25 @@ def advance(
     if json:
         print_json({"run": run, "before": before.to_dict(), "after": after.to_dict(),
                     "sentence": sentence})  # fmt: skip
-        return
-    moved = "no step"
-    if after.stage != before.stage:
-        moved = f"{stages[before.stage].title} → {stages[after.stage].title}"
-    say(f"{moved}; the candidate serves {after.split / 100:g} %")
-    say(sentence)
+    else:
+        moved = "no step"
+        if after.stage != before.stage:
+            moved = f"{stages[before.stage].title} → {stages[after.stage].title}"
+        say(f"{moved}; the candidate serves {after.split / 100:g} %")
+        say(sentence)
+    failure = _failure(before, after)
+    if failure:
+        raise NegativeAnswer(failure)
+
+
+def _failure(before: State, after: State) -> str:
+    """What this run found bad: a check, a data check or the candidate; empty when nothing."""
+    if after.phase is Phase.ROLLED_BACK and before.phase is not Phase.ROLLED_BACK:
+        return f"rolled back: {after.reason}"
+    for now, then in ((after.work, before.work), (after.data, before.data)):
+        if now is not None and now != then and not now.ok:
+            return now.summary
+    return ""
 
 
 def _followed(launcher: PrefectLauncher, run: str, timeout: float, *, quiet: bool) -> str:

@@ -6,21 +6,23 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from switchover.cli.session import table
+from switchover.reporting import figures
 
 
 def gates_table(gates: Iterable[Mapping[str, Any]]) -> None:
     """One line per gate of a reading: its verdict, what was seen, and the evidence."""
     table(
         "",
-        ["gate", "verdict", "seen", "n", "evidence against", "evidence for"],
+        ["gate", "verdict", "seen", "limit", "n", "against", "for"],
         (
             [
                 gate["gate"],
                 gate["verdict"].replace("_", " "),
-                "" if gate["estimate"] is None else f"{gate['estimate']:.4g}",
+                figures.metric_value(gate["estimate"], gate["kind"], gate["metric"]),
+                figures.metric_value(gate["limit"], gate["kind"], gate["metric"]),
                 f"{gate['n']:,}",
-                f"{gate['rollback_evidence']:.3g}",
-                f"{gate['promote_evidence']:.3g}",
+                figures.evidence(gate["rollback_evidence"]),
+                figures.evidence(gate["promote_evidence"]),
             ]
             for gate in gates
         ),
