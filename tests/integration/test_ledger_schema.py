@@ -153,6 +153,8 @@ def test_an_address_that_can_not_work_is_bad_input(address: str) -> None:
     """In-memory SQLite, other databases and nonsense are refused with the way out."""
     with pytest.raises(InputError):
         SqlLedger(address).migrations()
+
+
 def test_the_directory_of_a_file_is_made(tmp_path: Path) -> None:
     """A first start needs no preparation."""
     url = f"sqlite:///{tmp_path / 'var' / 'lib' / 'ledger.sqlite'}"
