@@ -36,12 +36,12 @@ def advance(
     Ends with 1 when a check or a data check failed, or when it rolled back.
     """
     from switchover.engine.status import why
-    from switchover.wiring import build_context, build_launcher, load_settings
+    from switchover.wiring import build_context, load_settings, open_launcher
 
     settings = load_settings()
     context = build_context(settings)
     before = context.ledger.read(migration).state
-    launcher = build_launcher(settings)
+    launcher = open_launcher(settings)
     parameters = {"migration": migration, "actor": actor_or_login(actor, settings)}
     run = launcher.start("advance/advance", parameters, f"cli:{uuid.uuid4().hex}")
     if not wait:

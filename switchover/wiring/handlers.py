@@ -32,6 +32,13 @@ def handlers(settings: Settings, ledger: Ledger) -> Mapping[str, Handler]:
     }
 
 
+def open_launcher(settings: Settings) -> PrefectLauncher:
+    """The client that starts flow runs by deployment name; it is the caller's to close."""
+    from switchover.launcher.prefect_api import PrefectLauncher
+
+    return PrefectLauncher(settings.prefect_api_url, settings.prefect_auth or None)
+
+
 def _result(ledger: Ledger, migration: str, key: str) -> dict[str, Any]:
     """What another effect of the migration left behind; empty until it is done."""
     row = _row(ledger, migration, key)
@@ -77,9 +84,7 @@ class _Runs:
         return {"ended": run}
 
     def _launcher(self) -> PrefectLauncher:
-        from switchover.wiring.build import build_launcher
-
-        return build_launcher(self._settings)
+        return open_launcher(self._settings)
 
 
 class _Messages:
