@@ -21,8 +21,11 @@ def adapter_validation(migration: str, actor: str = "prefect") -> State[dict[str
     """
     prepare(migration)
     stage, action, reason = what_is_due(migration)
-    if stage != "adapters" or action != "work":
+    if stage != "adapters" or action in ("wait", "nothing"):
         return conclude(migration, {"action": action, "did": False, "sentence": reason})
-    futures = [validate_adapter.submit(migration, name) for name in planned_consumers(migration)]
-    record_adapters(migration, [future.result() for future in futures], actor)
+    if action == "work":
+        futures = [
+            validate_adapter.submit(migration, name) for name in planned_consumers(migration)
+        ]
+        record_adapters(migration, [future.result() for future in futures], actor)
     return conclude(migration, step(migration, actor))

@@ -21,8 +21,9 @@ def parallel_checks(migration: str, actor: str = "prefect") -> State[dict[str, A
     """
     prepare(migration)
     stage, action, reason = what_is_due(migration)
-    if stage != "checks" or action != "work":
+    if stage != "checks" or action in ("wait", "nothing"):
         return conclude(migration, {"action": action, "did": False, "sentence": reason})
-    futures = [run_check.submit(migration, name) for name in planned_checks(migration)]
-    record_checks(migration, [future.result() for future in futures], actor)
+    if action == "work":
+        futures = [run_check.submit(migration, name) for name in planned_checks(migration)]
+        record_checks(migration, [future.result() for future in futures], actor)
     return conclude(migration, step(migration, actor))

@@ -65,6 +65,8 @@ def decide(state: State, stages: Sequence[Stage], facts: Facts) -> Action:
         turned = _not_promoting(stage, facts.reading)
         if turned:
             return Void(f"the evidence turned while people were asked: {turned}")
+        if approval.status == "approved" and facts.now >= approval.expires_at:
+            return Void(f"approval {approval.id} was given, and not used before it expired")
         if approval.status == "pending":
             return Wait(
                 f"waiting for approval {approval.id} of {stages[approval.stage].title}",

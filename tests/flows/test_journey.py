@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from switchover.engine.work import record_work
 from switchover.errors import InputError
 from switchover.ledger import verify
+from switchover.ports import CheckResult
 
 pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(300)]
 
@@ -167,3 +169,16 @@ def test_an_advance_in_a_freeze_window_works_but_takes_no_step_and_says_why(jour
     assert message == "frozen until 2099-01-01 00:00 (UTC): moving"
     assert journey.case.state.work.ok
     assert journey.entries("stage_entered") == []
+
+
+@pytest.mark.req("P7")
+def test_passed_work_is_left_by_the_next_advance(journey: Any) -> None:
+    """Where a freeze, an approval or a crash came between work and step, the step still follows."""
+    stages = [{"kind": "checks"}, {"kind": "adapters"}, {"kind": "canary", "percent": 100}]
+    journey.start(stages=stages, consumers=CONSUMERS)
+    done = [CheckResult("by hand", True, "fine", 0.0)]
+    record_work(journey.context, journey.migration, "checks", done, actor="test")
+    assert "adapters begins" in journey.advance()
+    record_work(journey.context, journey.migration, "adapters", done, actor="test")
+    assert "canary 100 % begins" in journey.advance()
+    assert journey.case.state.split == 10_000

@@ -153,3 +153,19 @@ def test_a_hold_stops_steps_and_no_rollback(world: Any) -> None:
     outcome = roll_back(world.context, "demo", actor="bo", trigger="person", reason="smoke")
     assert outcome.recorded
     assert world.case.state.phase == "rolled_back"
+
+
+@pytest.mark.req("INV10")
+def test_an_approval_that_was_not_used_in_time_is_void(world: Any) -> None:
+    """What a person allowed last week is asked again, even with the evidence still good."""
+    window = {"start": "2026-01-05T12:30:00Z", "end": "2026-01-07T00:00:00Z", "reason": "audit"}
+    world.start(schedule={"freeze": [window]})
+    world.to_approval()
+    decide(world)
+    world.wait(2)
+    world.traffic()
+    assert world.step().sentence.startswith("frozen")
+    world.wait(60)
+    world.traffic()
+    assert world.step().action == "void"
+    assert world.step().action == "ask"
