@@ -27,6 +27,7 @@ VERBS = {
     "resume": "Let a held migration go on.",
     "abort": "End a migration that has not completed; legacy serves everything.",
     "rollback": "Send all traffic back to legacy, now.",
+    "proxy": "Stand between callers and both systems, and route each request.",
     "incident": "List or show incidents.",
     "audit": "Verify or export the ledger's hash chain.",
     "deploy": "Deploy all flows to the Prefect server.",

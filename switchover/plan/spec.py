@@ -372,6 +372,9 @@ class Plan(Model):
     contacts: list[Contact] = Field([], description="people to reach")
     systems: Systems = Field(description="both implementations")
     request_key: RequestKey = Field(description="what keeps a caller on one side")
+    repeatable: list[Literal["POST", "PUT", "PATCH", "DELETE"]] = Field(
+        [], description="unsafe HTTP methods that may be sent to both systems"
+    )
     checks: list[Check] = Field([], description="development-phase checks of both systems")
     stages: list[Stage] = Field(
         default_factory=_default_stages, min_length=1, description="the steps, in order"
