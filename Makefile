@@ -1,4 +1,4 @@
-# Needs Python 3.11 to 3.13 and make; everything else is brought by `make setup`.
+# Needs Python 3.11 to 3.14 and make; everything else is brought by `make setup`.
 # Paths are relative, so the checkout may live in a directory with spaces in its name.
 
 .DEFAULT_GOAL := help
@@ -35,6 +35,7 @@ check: $(READY) ## Lint, format, types, import floors, generated pages, dead lin
 	$(PYTHON) -m mypy
 	$(BIN)/lint-imports
 	$(PYTHON) -m switchover.plan.reference --check
+	$(PYTHON) -m tools.cli_reference --check
 	$(PYTHON) -m tools.check_links
 
 test: $(READY) ## Run every test, against real servers
@@ -51,6 +52,7 @@ bench: $(READY) ## Measure, and print the figures
 
 docs: $(READY) ## Write the generated pages anew, and look for dead links
 	$(PYTHON) -m switchover.plan.reference
+	$(PYTHON) -m tools.cli_reference
 	$(PYTHON) -m tools.check_links
 
 lock: $(READY) ## Write requirements/*.txt anew after a change of the dependencies

@@ -12,12 +12,10 @@ from typing import Any, Literal
 from prefect import State, flow
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
-from prefect.logging import get_run_logger
 from pydantic import Field
 
 from flows.conclude import conclude
 from flows.judged_step import judged_step
-from switchover.errors import Refused
 from tasks.approval import approval_state, decide
 from tasks.step import what_is_due
 
@@ -63,14 +61,11 @@ def _decision(migration: str, approval: str, asked: dict[str, Any]) -> tuple[str
             key=f"{approval}-{attempt}",
             timeout=int(asked["timeout"]),
         )
-        try:
-            status = decide(migration, approval, form.decision, form.approver, form.reason)
-        except Refused as error:
-            get_run_logger().error("not accepted: %s", error)
-            refusal = f"**Not accepted:** {error}\n\n"
-            asked = approval_state(migration, approval)
-            if asked["status"] != "pending":
-                return str(asked["status"]), form.approver
-        else:
+        status, refused = decide(migration, approval, form.decision, form.approver, form.reason)
+        if not refused:
             return status, form.approver
+        refusal = f"**Not accepted:** {refused}\n\n"
+        asked = approval_state(migration, approval)
+        if asked["status"] != "pending":
+            return str(asked["status"]), form.approver
     raise AssertionError("count never ends")

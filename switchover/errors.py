@@ -4,6 +4,7 @@
     ├── InputError                bad input from the caller                    exit 2
     │   └── PlanError             one or more faults in a plan file
     ├── DependencyUnavailable     a named dependency can't be reached          exit 3
+    │   ├── NoLedger              its database is there and empty: nothing was started yet
     │   └── UpstreamFailed        a system behind the proxy gave no answer
     ├── Refused                   understood, and not allowed now              exit 4
     │   ├── IllegalTransition     the machine has no such edge
@@ -73,7 +74,11 @@ class DependencyUnavailable(SwitchoverError):
 
     def __init__(self, name: str, detail: str, retry_after: float | None = None) -> None:
         self.name, self.detail, self.retry_after = name, detail, retry_after
-        super().__init__(f"{name} is unavailable: {detail}")
+        super().__init__(f"{name} {'are' if ' and ' in name else 'is'} unavailable: {detail}")
+
+
+class NoLedger(DependencyUnavailable):
+    """The database holds no ledger yet: nothing was ever started there."""
 
 
 class UpstreamFailed(DependencyUnavailable):

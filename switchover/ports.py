@@ -86,12 +86,29 @@ class Ledger(Protocol):
     can't be reached, and ``InputError`` for an unknown migration.
     """
 
-    def create(self, plan: StoredPlan, state: State, event: Event, *, at: datetime,
-               actor: str, effects: Sequence[Effect] = ()) -> Record:
+    def create(
+        self,
+        plan: StoredPlan,
+        state: State,
+        event: Event,
+        *,
+        at: datetime,
+        actor: str,
+        effects: Sequence[Effect] = (),
+    ) -> Record:
         """Write revision 1; raises ``LostRace`` if the migration exists."""
 
-    def append(self, migration: str, expected: int, event: Event, *, at: datetime, actor: str,
-               effects: Sequence[Effect] = (), plan: StoredPlan | None = None) -> Record:
+    def append(
+        self,
+        migration: str,
+        expected: int,
+        event: Event,
+        *,
+        at: datetime,
+        actor: str,
+        effects: Sequence[Effect] = (),
+        plan: StoredPlan | None = None,
+    ) -> Record:
         """Apply ``event`` and write revision ``expected + 1`` together with its outbox rows;
         raises ``LostRace`` unless the stored revision is ``expected``, ``IllegalTransition``
         when the machine refuses. ``plan`` stores a new plan version with it."""
@@ -114,8 +131,9 @@ class Ledger(Protocol):
 
     def evidence(self, migration: str) -> dict[str, Any] | None: ...
 
-    def rates(self, migration: str, metric: str, *, since: float = 0.0,
-              bins: int = 60) -> list[dict[str, Any]]:
+    def rates(
+        self, migration: str, metric: str, *, since: float = 0.0, bins: int = 60
+    ) -> list[dict[str, Any]]:
         """Counts over time: ``{at, system, n, bad}`` in at most ``bins`` equal intervals."""
 
     def claim_effects(self, *, now: datetime, lease: float, limit: int = 20) -> list[Effect]:
@@ -138,8 +156,9 @@ class RoutingStore(Protocol):
 
     def read(self, migration: str) -> Snapshot | None: ...
 
-    def halt(self, migration: str, *, halt_id: str, actor: str, reason: str, at: float,
-             trigger: str = "") -> Halt:
+    def halt(
+        self, migration: str, *, halt_id: str, actor: str, reason: str, at: float, trigger: str = ""
+    ) -> Halt:
         """Send everything to legacy at once. A second call returns the halt that stands."""
 
     def halted(self, migration: str) -> Halt | None: ...
@@ -212,8 +231,14 @@ class DataChecker(Protocol):
 class Pager(Protocol):
     """Tells people. ``key`` makes a message unique; sending it twice shows it once."""
 
-    def post(self, key: str, channel: str, text: str, blocks: Sequence[Mapping[str, Any]],
-             thread: str | None = None) -> str:
+    def post(
+        self,
+        key: str,
+        channel: str,
+        text: str,
+        blocks: Sequence[Mapping[str, Any]],
+        thread: str | None = None,
+    ) -> str:
         """Send and return the message's thread id."""
 
 

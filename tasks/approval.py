@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import task
+from prefect.logging import get_run_logger
 
 from switchover.engine.approve import Decision, decide_approval
+from switchover.errors import Refused
 from switchover.reporting.markdown import approval_markdown
 from tasks.engine import PATIENT, engine
 
@@ -18,7 +20,7 @@ def approval_state(migration: str, approval: str) -> dict[str, Any]:
     current = case.state.approval
     if current is None or current.id != approval:
         return {"status": "settled", "page": "", "timeout": 0.0}
-    reading = next(
+    reading: dict[str, Any] = next(
         (
             entry.payload["reading"]
             for entry in engine().ledger.entries(migration)
@@ -36,10 +38,18 @@ def approval_state(migration: str, approval: str) -> dict[str, Any]:
 
 
 @task(**PATIENT)
-def decide(migration: str, approval: str, decision: Decision, approver: str, reason: str) -> str:
-    """Write the decision into the ledger; gives the approval's new status."""
-    case = decide_approval(
-        engine(), migration, decision, approver=approver, reason=reason, via="prefect",
-        approval=approval,
-    )  # fmt: skip
-    return case.state.approval.status if case.state.approval else "settled"
+def decide(
+    migration: str, approval: str, decision: Decision, approver: str, reason: str
+) -> tuple[str, str]:
+    """Write the decision into the ledger; gives the approval's new status and why it was
+    refused, which is empty when it was not."""
+    try:
+        case = decide_approval(
+            engine(), migration, decision, approver=approver, reason=reason, via="prefect",
+            approval=approval,
+        )  # fmt: skip
+    except Refused as error:
+        # An answer like any other: the form is shown again with it.
+        get_run_logger().warning("not accepted: %s", error)
+        return "", str(error)
+    return case.state.approval.status if case.state.approval else "settled", ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from prefect import task
 from prefect.artifacts import (
@@ -40,16 +41,14 @@ def publish(migration: str) -> bool:
         return False
     entries = engine().ledger.entries(migration)
     rows = tables.stage_rows(case.stages, entries)
-    # In the last stage no gate judges any more: the numbers of the last step stay to be seen.
-    if reading is not None and reading.gates and case.stage.kind != "complete":
+    shown = _numbers(case, reading, entries)
+    if shown is not None:
         create_markdown_artifact(
             key=f"{migration}-gates",
-            markdown=markdown.verdict_markdown(
-                reading.to_dict(), alpha_promote=case.rules.alpha_promote
-            ),
-            description=f"Gates in {case.stage.title}",
+            markdown=markdown.verdict_markdown(shown[1], alpha_promote=case.rules.alpha_promote),
+            description=shown[0],
         )
-        _agreement(case, entries)
+    _agreement(case, entries)
     if case.state.phase is Phase.ROLLED_BACK:
         incident = incident_of(entries, case.record.plan.document, case.state.incident)
         create_markdown_artifact(
@@ -77,6 +76,21 @@ def _moment(case: Case, reading: StageReading | None) -> str:
     verdict = f", verdict {reading.verdict.value}" if reading is not None else ""
     blocks = stored["blocks"] if stored else 0
     return f"revision {case.state.revision}, {blocks} blocks of evidence{verdict}"
+
+
+def _numbers(
+    case: Case, reading: StageReading | None, entries: Sequence[Entry]
+) -> tuple[str, Mapping[str, Any]] | None:
+    """The gates to show, with a description: the present stage's, or those that led to it while
+    it has no numbers of its own; None before any gate has judged."""
+    if reading is not None and any(gate.n for gate in reading.gates):
+        return f"Gates in {case.stage.title}", reading.to_dict()
+    for entry in reversed(entries):
+        if entry.kind == "started":
+            return None
+        if entry.kind == "stage_entered" and entry.payload["evidence"]:
+            return f"Gates that let {entry.payload['title']} begin", entry.payload["evidence"]
+    return None
 
 
 def _agreement(case: Case, entries: Sequence[Entry]) -> None:

@@ -26,6 +26,12 @@ def prepare(migration: str) -> None:
 
 
 @task(**PATIENT)
+def is_started(migration: str) -> bool:
+    """False for a migration that the ledger does not know."""
+    return any(state.migration == migration for state in engine().ledger.migrations())
+
+
+@task(**PATIENT)
 def what_is_due(migration: str) -> tuple[str, str, str]:
     """The present stage's kind, the name of what is due, and why."""
     case = engine().open(migration)

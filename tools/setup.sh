@@ -1,23 +1,23 @@
 #!/bin/sh
 # Make .venv from the hash-locked requirements, on a machine that may have nothing but
-# Python 3.11 to 3.13. Brings its own uv into .tools/ when there is none; never downloads
+# Python 3.11 to 3.14. Brings its own uv into .tools/ when there is none; never downloads
 # an interpreter. SWITCHOVER_PYTHON names an interpreter to use instead of the newest one.
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
 
 suitable() {
-    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null
 }
 
 find_python() {
-    for candidate in ${SWITCHOVER_PYTHON:-python3.13 python3.12 python3.11 python3 python}; do
+    for candidate in ${SWITCHOVER_PYTHON:-python3.13 python3.12 python3.11 python3.14 python3 python}; do
         if suitable "$candidate"; then
             "$candidate" -c 'import sys; print(sys.executable)'
             return
         fi
     done
-    say "setup: no Python 3.11 to 3.13 found; install one (Debian, Ubuntu: apt-get install python3)"
+    say "setup: no Python 3.11 to 3.14 found; install one (Debian, Ubuntu: apt-get install python3)"
     return 1
 }
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from switchover.cli.session import Actor, Json, Migration, actor_or_login, print_json, say, verb
 from switchover.errors import DependencyUnavailable, NegativeAnswer
+from switchover.machine.state import Phase, State
+
+if TYPE_CHECKING:
+    from switchover.launcher.prefect_api import PrefectLauncher
 
 app = verb()
+
+#: Prefect's types of states that a run never leaves by itself.
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
 @app.command()
@@ -24,31 +31,25 @@ def advance(
     actor: Actor = "",
     json: Json = False,
 ) -> None:
-    """Run the step that is due, on Prefect."""
+    """Run the step that is due, on Prefect.
+
+    Ends with 1 when a check or a data check failed, or when it rolled back.
+    """
     from switchover.engine.status import why
-    from switchover.wiring import build_context, build_launcher, load_settings
+    from switchover.wiring import build_context, load_settings, open_launcher
 
     settings = load_settings()
     context = build_context(settings)
     before = context.ledger.read(migration).state
-    launcher = build_launcher(settings)
+    launcher = open_launcher(settings)
     parameters = {"migration": migration, "actor": actor_or_login(actor, settings)}
     run = launcher.start("advance/advance", parameters, f"cli:{uuid.uuid4().hex}")
     if not wait:
         print_json({"run": run}) if json else say(f"started flow run {run}")
         return
-    if not json:
-        say(f"flow run {run} …")
-    deadline = time.monotonic() + timeout
-    kind = "SCHEDULED"
-    while kind not in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
-        if time.monotonic() > deadline:
-            raise DependencyUnavailable(
-                "Prefect", f"flow run {run} is still {kind.lower()}; is a worker running?"
-            )
-        time.sleep(0.5)
-        kind, _, message = launcher.state(run)
+    kind = _followed(launcher, run, timeout, quiet=json)
     if kind != "COMPLETED":
+        message = launcher.state(run)[2]
         raise NegativeAnswer(f"flow run {run} ended {kind.lower()}: {message}")
     case = context.open(migration)
     after, stages = case.state, case.stages
@@ -56,9 +57,41 @@ def advance(
     if json:
         print_json({"run": run, "before": before.to_dict(), "after": after.to_dict(),
                     "sentence": sentence})  # fmt: skip
-        return
-    moved = "no step"
-    if after.stage != before.stage:
-        moved = f"{stages[before.stage].title} → {stages[after.stage].title}"
-    say(f"{moved}; the candidate serves {after.split / 100:g} %")
-    say(sentence)
+    else:
+        moved = "no step"
+        if after.stage != before.stage:
+            moved = f"{stages[before.stage].title} → {stages[after.stage].title}"
+        say(f"{moved}; the candidate serves {after.split / 100:g} %")
+        say(sentence)
+    failure = _failure(before, after)
+    if failure:
+        raise NegativeAnswer(failure)
+
+
+def _failure(before: State, after: State) -> str:
+    """What this run found bad: a check, a data check or the candidate; empty when nothing."""
+    if after.phase is Phase.ROLLED_BACK and before.phase is not Phase.ROLLED_BACK:
+        return f"rolled back: {after.reason}"
+    for now, then in ((after.work, before.work), (after.data, before.data)):
+        if now is not None and now != then and not now.ok:
+            return now.summary
+    return ""
+
+
+def _followed(launcher: PrefectLauncher, run: str, timeout: float, *, quiet: bool) -> str:
+    """Wait for the end of a run, telling each change of its state; gives the type of the last."""
+    deadline = time.monotonic() + timeout
+    told = ""
+    while True:
+        kind, name, _ = launcher.state(run)
+        if name != told and not quiet:
+            say(f"flow run {run}: {(name or kind).lower()}")
+        told = name
+        if kind in ENDED:
+            return kind
+        if time.monotonic() > deadline:
+            raise DependencyUnavailable(
+                "Prefect",
+                f"after {timeout:g} s flow run {run} is still {name.lower()}; is a worker running?",
+            )
+        time.sleep(0.5)

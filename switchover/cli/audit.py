@@ -8,12 +8,10 @@ from typing import Annotated
 
 import typer
 
-from switchover.cli.session import Json, print_json, say, verb
+from switchover.cli.session import AnyMigration, Json, print_json, say, verb
 from switchover.errors import InputError, TamperedLedger
 
 app = verb(no_args_is_help=True)
-
-_Only = Annotated[str, typer.Argument(help="One migration; default: all.", metavar="[M]")]
 
 
 @app.callback()
@@ -23,9 +21,9 @@ def audit() -> None:
 
 @app.command()
 def verify(
-    migration: _Only = "",
+    migration: AnyMigration = "",
     file: Annotated[
-        Path | None, typer.Option(help="Verify this export instead of the database.")
+        Path | None, typer.Option(help="Verify this export; - is standard input.")
     ] = None,
     against: Annotated[
         Path | None, typer.Option(help="An earlier export whose entries must still be there.")
@@ -52,8 +50,11 @@ def verify(
 
 
 @app.command()
-def export(migration: _Only = "") -> None:
-    """Print everything as JSON lines, for an archive or for verification elsewhere."""
+def export(migration: AnyMigration = "", json: Json = False) -> None:
+    """Print everything as JSON lines, for an archive or for verification elsewhere.
+
+    There is no other form: --json changes nothing.
+    """
     from switchover.ledger import export as export_ledger
     from switchover.wiring import build_ledger, load_settings
 
@@ -63,6 +64,8 @@ def export(migration: _Only = "") -> None:
 
 def _lines(path: Path) -> list[str]:
     try:
+        if str(path) == "-":
+            return sys.stdin.read().splitlines()
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: can't be read ({error}); name a file made by export") from error

@@ -10,12 +10,17 @@ app = verb()
 @app.command()
 def deploy(json: Json = False) -> None:
     """Deploy all flows to the Prefect server."""
+    from switchover.launcher.session import PrefectSession
     from switchover.testing.embedded.stack import deploy as deploy_all
     from switchover.testing.embedded.stack import project_root
     from switchover.wiring import load_settings
 
     settings = load_settings()
     root = project_root()
+    # Asked first, as Prefect's own command tells a server that is down by a traceback.
+    session = PrefectSession(settings.prefect_api_url, settings.prefect_auth or None, 5.0)
+    session.get("/health", what="its health")
+    session.close()
     env = {"PREFECT_API_URL": settings.prefect_api_url}
     if settings.prefect_auth:
         env["PREFECT_API_AUTH_STRING"] = settings.prefect_auth

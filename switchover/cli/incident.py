@@ -9,7 +9,7 @@ import typer
 from switchover.cli.session import Json, connect, print_json, say, table, verb
 from switchover.engine.context import Context
 from switchover.engine.status import iso
-from switchover.errors import InputError
+from switchover.errors import InputError, NoLedger
 
 app = verb(no_args_is_help=True)
 
@@ -22,7 +22,10 @@ def incident() -> None:
 @app.command(name="list")
 def list_incidents(json: Json = False) -> None:
     """List every rollback of every migration."""
-    rows = _rollbacks(connect())
+    try:
+        rows = _rollbacks(connect())
+    except NoLedger:
+        rows = []
     if json:
         for row in rows:
             print_json(row)

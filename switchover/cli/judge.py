@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from switchover.cli.session import Json, Overlays, PlanFile, print_json, verb, warn
 from switchover.cli.replay_report import iso_time, tell, verdict_of
+from switchover.cli.session import Json, Overlays, PlanFile, print_json, verb, warn
 from switchover.errors import InputError, NegativeAnswer
 from switchover.judge.replay import ReplayedLook, ReplayStage
+from switchover.plan.stages import Stage, compile_gates, compile_rules, compile_stages
 
 app = verb(no_args_is_help=True)
 
@@ -32,6 +33,9 @@ def replay(
     every: Annotated[
         str, typer.Option(help="Time between two looks, like 60s. Default: the plan's look_every.")
     ] = "",
+    stage: Annotated[
+        str, typer.Option(help="Where to begin: shadow, canary-10. Default: the first canary.")
+    ] = "",
     plot: Annotated[
         Path | None, typer.Option(help="Draw the evidence of every gate to this PNG file.")
     ] = None,
@@ -39,8 +43,8 @@ def replay(
 ) -> None:
     """Replay a recording through a plan's gates, look by look.
 
-    Walks through the plan's stages with traffic, from the first: a look that promotes ends its
-    stage once its bake time is over, as if approvals came at once. Exit 1 if a look says rollback.
+    Walks from the first canary through the plan's stages: a look that promotes, once the bake
+    time is over, ends its stage, as if approvals came at once. Exit 1 if a look says rollback.
 
     at is in seconds or ISO 8601 (UTC without a zone), rows come in any order. system is legacy,
     candidate or pair. value of a yes/no metric is 1 or true for good, 0 or false for bad; of a
@@ -51,7 +55,6 @@ def replay(
     from switchover.cli.observations import read_observations
     from switchover.judge.replay import kinds_by_metric, walk
     from switchover.plan.load import load_plan
-    from switchover.plan.stages import compile_gates, compile_rules, compile_stages
     from switchover.plan.units import seconds
 
     loaded = load_plan(plan, tuple(overlay or ())).plan
@@ -61,13 +64,7 @@ def replay(
         raise InputError(f"--every: {error}") from error
     if not step > 0:
         raise InputError(f"--every: {every} is no time between two looks; write one like 60s")
-    stages = tuple(
-        ReplayStage(stage.title, stage.kind, stage.bake)
-        for stage in compile_stages(loaded)
-        if not stage.work and stage.kind != "complete"
-    )
-    if not stages:
-        raise InputError(f"{plan}: no stage has traffic, so there is nothing to judge")
+    stages = _from(stage, compile_stages(loaded))
     gates, rules = compile_gates(loaded), compile_rules(loaded)
     if plot is not None:
         _drawable(plot)
@@ -92,6 +89,19 @@ def replay(
         tell(looks, stages, recording.rows)
     if sentence := verdict_of(looks, stages):
         raise NegativeAnswer(sentence)
+
+
+def _from(wanted: str, stages: Sequence[Stage]) -> tuple[ReplayStage, ...]:
+    """The stages with traffic, from the wanted one."""
+    walked = [stage for stage in stages if not stage.work and stage.kind != "complete"]
+    if not walked:
+        raise InputError("no stage of the plan has traffic, so there is nothing to judge")
+    names = [stage.key for stage in walked]
+    if wanted and wanted not in names:
+        raise InputError(f"--stage: there is no {wanted!r}; one of {', '.join(names)}")
+    canary = next((stage.key for stage in walked if stage.kind == "canary"), names[0])
+    begin = names.index(wanted or canary)
+    return tuple(ReplayStage(stage.title, stage.kind, stage.bake) for stage in walked[begin:])
 
 
 def _document(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from switchover.cli.session import Json, connect, phase_name, print_json, say, table, verb
 from switchover.engine.status import iso
+from switchover.errors import NoLedger
 
 app = verb()
 
@@ -11,7 +12,11 @@ app = verb()
 @app.command(name="list")
 def list_migrations(json: Json = False) -> None:
     """List all migrations."""
-    states = connect().ledger.migrations()
+    context = connect()
+    try:
+        states = context.ledger.migrations()
+    except NoLedger:
+        states = []
     if json:
         for state in states:
             print_json(state.to_dict())

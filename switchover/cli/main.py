@@ -6,10 +6,13 @@ import difflib
 import importlib
 import os
 import sys
+import traceback
+from io import TextIOWrapper
+from typing import Any
 
 import typer
 
-from switchover.errors import SwitchoverError
+from switchover.errors import NoLedger, SwitchoverError
 
 #: Verb -> what it does, in one line. A verb's module is `switchover.cli.<verb>`, loaded when
 #: it is called, so that `--help` stays fast.
@@ -30,33 +33,50 @@ VERBS = {
     "proxy": "Stand between callers and both systems, and route each request.",
     "incident": "List or show incidents.",
     "audit": "Verify or export the ledger's hash chain.",
+    "judge": "Judge recorded observations by a plan's gates.",
     "deploy": "Deploy all flows to the Prefect server.",
     "up": "Start everything embedded, and keep it running.",
     "demo": "Watch one migration succeed and one roll back.",
 }
 
 
+#: Exit code of a fault of our own, which is none of the contract's answers.
+INTERNAL = 70
+
+
 def main() -> None:
     """Run the command line and end the process with the contract's exit code."""
-    sys.exit(run(sys.argv[1:]))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal without UTF-8 shows a question mark rather than nothing at all.
+            stream.reconfigure(errors="replace")
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output has gone; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command; gives the exit code. Errors are one line on standard error."""
+    if arguments[:1] == ["help"] and len(arguments) > 1:
+        arguments = [*arguments[1:], "--help"]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        typer.echo(usage())
+        print(usage())
         return 0 if arguments else 2
     verb, *rest = arguments
     if verb == "--version":
         from switchover import __version__
 
-        typer.echo(__version__)
+        print(__version__)
         return 0
     if verb not in VERBS:
         close = difflib.get_close_matches(verb, VERBS, n=1)
         advice = f"did you mean {close[0]!r}?" if close else "`switchover --help` lists all"
-        typer.echo(f"switchover: there is no verb {verb!r}; {advice}", err=True)
-        return 2
+        return _tell(f"switchover: there is no verb {verb!r}; {advice}", 2)
     return _call(verb, rest)
 
 
@@ -76,16 +96,55 @@ def _call(verb: str, arguments: list[str]) -> int:
     module = importlib.import_module(f"switchover.cli.{verb}")
     command = typer.main.get_command(module.app)
     try:
-        command.main(arguments, prog_name=f"switchover {verb}")
-    except SwitchoverError as error:
-        typer.echo(str(error), err=True)
-        return error.exit_code
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        return 130
+        # Not `main`: it has messages of several lines and exit codes of its own.
+        with command.make_context(f"switchover {verb}", arguments) as context:
+            command.invoke(context)
+        return 0
+    except typer.Exit as end:
+        return end.exit_code
     except BrokenPipeError:
-        # The reader of our output has gone; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+        raise
+    except SwitchoverError as error:
+        return _tell(*_explained(error))
+    except (KeyboardInterrupt, typer.Abort):
+        return _tell("interrupted", 130)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _tell(f"{place}{error.strerror or error}; check the path and its permissions", 3)
+    except Exception as error:
+        # The parser's errors share no public class: what they have in common is this method.
+        if hasattr(error, "format_message"):
+            return _tell(_usage_fault(verb, error), 2)
+        if os.environ.get("SWITCHOVER_TRACEBACK"):
+            traceback.print_exc()
+        return _tell(
+            f"switchover {verb}: a fault of Switchover itself: {type(error).__name__}: "
+            f"{' '.join(str(error).split())[:500]}; SWITCHOVER_TRACEBACK=1 tells where, "
+            "please report it",
+            INTERNAL,
+        )
+
+
+def _tell(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code
+
+
+def _explained(error: SwitchoverError) -> tuple[str, int]:
+    """What to print, and the exit code."""
+    for cause in (error, error.__cause__):
+        if isinstance(cause, NoLedger):
+            # Not a database that is down: nothing was started, so every name is a wrong one.
+            return "no migration yet; begin one with: switchover start PLAN", 2
+    return str(error), error.exit_code
+
+
+def _usage_fault(verb: str, error: Any) -> str:
+    """A fault of the arguments in one line; the help itself where a command was left out."""
+    message = str(error.format_message()).strip()
+    if "\n" in message:
+        return message
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else f"switchover {verb}"
+    message = message[:1].lower() + message[1:].rstrip(".")
+    return f"{path}: {message}; see {path} --help"

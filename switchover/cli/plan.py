@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from switchover.cli.session import Json, print_json, say, verb
-from switchover.errors import Fault, PlanError
+from switchover.cli.session import Json, Overlays, PlanFile, print_json, say, verb, warn
+from switchover.errors import Fault, InputError, PlanError
 
 app = verb(no_args_is_help=True)
-
-_File = Annotated[Path, typer.Argument(help="The plan, a YAML file.", metavar="PLAN")]
-_Overlays = Annotated[
-    list[Path] | None,
-    typer.Option("--overlay", "-o", help="A YAML file laid over the plan; may be repeated."),
-]
 
 
 @app.callback()
@@ -25,10 +14,14 @@ def plan() -> None:
 
 
 @app.command()
-def lint(file: _File, overlay: _Overlays = None, json: Json = False) -> None:
+def lint(file: PlanFile, overlay: Overlays = None, json: Json = False) -> None:
     """Find every fault of a plan, with line, column and what to do."""
     from switchover.plan.load import lint_plan
 
+    for name in (file, *(overlay or ())):
+        # Bad input, and no answer to the question.
+        if not name.is_file():
+            raise InputError(f"{name}: there is no such file; check the path")
     report = lint_plan(file, tuple(overlay or ()))
     if json:
         print_json(
@@ -37,7 +30,7 @@ def lint(file: _File, overlay: _Overlays = None, json: Json = False) -> None:
         )  # fmt: skip
     else:
         for warning in report.warnings:
-            typer.echo(f"warning: {warning}", err=True)
+            warn(str(warning))
     if report.faults:
         error = PlanError(report.faults)
         # The question was whether the plan is good: the answer is no, which is exit 1.
@@ -48,7 +41,7 @@ def lint(file: _File, overlay: _Overlays = None, json: Json = False) -> None:
 
 
 @app.command()
-def explain(file: _File, overlay: _Overlays = None, json: Json = False) -> None:
+def explain(file: PlanFile, overlay: Overlays = None, json: Json = False) -> None:
     """Print the compiled stages: the very list that is executed."""
     from switchover.plan.explain import explain as explain_plan
     from switchover.plan.load import load_plan
@@ -62,8 +55,8 @@ def explain(file: _File, overlay: _Overlays = None, json: Json = False) -> None:
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of plans, for editors."""
+def schema(json: Json = False) -> None:
+    """Print the JSON Schema of plans, for editors. It is JSON with or without --json."""
     from switchover.plan.schema import plan_schema
 
     print_json(plan_schema())

@@ -46,6 +46,7 @@ def tell(looks: Sequence[ReplayedLook], stages: Sequence[ReplayStage], rows: int
     say("")
     say(f"At {iso_time(decided.at)}, in {stages[decided.stage].title}:")
     gates_table([gate.to_dict() for gate in decided.reading.gates])
+    say("")
     say(decided.reading.sentence)
     if end is None and decided.reading.verdict is Verdict.PROMOTE:
         say("Every stage with traffic would have passed.")

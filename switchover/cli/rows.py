@@ -119,7 +119,14 @@ def _jsonl(path: Path, text: TextIO, fault: Fault) -> Iterator[Rows]:
         before += len(lines)
         if columns:
             at, system, metric, value = columns
-            yield Rows(numbers, at, system, metric, value, counts if any(counts) else None)
+            yield Rows(
+                numbers,
+                at,
+                system,
+                metric,
+                value,
+                counts if counts.count(None) < len(counts) else None,
+            )
 
 
 def _parsed(lines: list[str]) -> list[Any] | None:

@@ -3,18 +3,59 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from switchover.engine.context import Context
+from switchover.errors import InputError
 from switchover.machine.state import State
 from switchover.wiring import Settings, build_context, load_settings
 
+_WIDEST = 10_000
+#: Words that stand out in a table, on a terminal only.
+_STYLES = {"rollback": "bold red", "rolled back": "bold red", "hold": "yellow", "held": "yellow",
+           "awaiting approval": "yellow", "promote": "green",
+           "now": "bold"}  # fmt: skip
+#: As plans may name a migration; see ``switchover.plan.form.Slug``.
+_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, or JSON lines.")]
-Migration = Annotated[str, typer.Argument(help="The migration's short name.", metavar="M")]
+
+
+def _slug(name: str) -> str:
+    if not _SLUG.fullmatch(name):
+        raise InputError(
+            f"{name!r} is no migration's name: lower-case letters, digits and hyphens; "
+            "`switchover list` shows all"
+        )
+    return name
+
+
+def _slug_or_all(name: str) -> str:
+    return _slug(name) if name else ""
+
+
+Migration = Annotated[
+    str, typer.Argument(help="The migration's short name.", metavar="M", callback=_slug)
+]
+#: The empty name stands for all migrations.
+AnyMigration = Annotated[
+    str,
+    typer.Argument(help="One migration; default: all.", metavar="[M]", callback=_slug_or_all),
+]
+PlanFile = Annotated[Path, typer.Argument(help="The plan, a YAML file.", metavar="PLAN")]
+Overlays = Annotated[
+    list[Path] | None,
+    typer.Option("--overlay", "-o", help="A YAML file laid over the plan; may be repeated."),
+]
 Actor = Annotated[
     str, typer.Option("--as", help="Your name in the record. Default: the login name.")
 ]
@@ -43,7 +84,12 @@ def print_json(document: Any) -> None:
 
 def say(text: str) -> None:
     """Plain text for people."""
-    typer.echo(text)
+    print(text)
+
+
+def warn(text: str) -> None:
+    """A remark for people that is no part of the answer: to standard error."""
+    print(f"warning: {text}", file=sys.stderr)
 
 
 def phase_name(state: State) -> str:
@@ -52,21 +98,35 @@ def phase_name(state: State) -> str:
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """A table for people; as wide as the terminal allows."""
+    """A table for people: as wide as the terminal allows, as wide as it needs when piped."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    grid = Table(title=title or None, title_justify="left")
+    console = Console(highlight=False)
+    grid = Table(
+        title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False,
+        show_edge=False,
+    )  # fmt: skip
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:
-        grid.add_row(*(str(cell) for cell in row))
-    Console().print(grid)
+        # Text, not markup: a reason in [brackets] is to be seen.
+        grid.add_row(*(Text(str(cell), style=_STYLES.get(str(cell), "")) for cell in row))
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        # Into a file or a pipe: whole cells rather than the 80 columns of no terminal.
+        wide = console.options.update(max_width=_WIDEST)
+        console.width = max(80, console.measure(grid, options=wide).maximum)
+    console.print(grid)
 
 
 def facts_table(facts: Mapping[str, object]) -> None:
-    """Names and values, one a line, for people."""
+    """Names and values for people; on a terminal a long value goes on below its beginning."""
     width = max((len(name) for name in facts), default=0)
+    terminal = sys.stdout.isatty() or "COLUMNS" in os.environ
+    room = shutil.get_terminal_size().columns if terminal else _WIDEST
     for name, value in facts.items():
         if value not in (None, ""):
-            say(f"{name:<{width}}  {value}")
+            lines = textwrap.wrap(str(value), max(20, room - width - 2)) or [""]
+            say(f"{name:<{width}}  " + f"\n{'':<{width}}  ".join(lines))

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from switchover.cli.session import Actor, Json, actor_or_login, print_json, say, verb
+from switchover.cli.session import (
+    Actor,
+    Json,
+    Overlays,
+    PlanFile,
+    actor_or_login,
+    print_json,
+    say,
+    verb,
+)
 
 app = verb()
 
 
 @app.command()
 def start(
-    plan: Annotated[Path, typer.Argument(help="The plan, a YAML file.")],
-    overlay: Annotated[
-        list[Path] | None,
-        typer.Option("--overlay", "-o", help="A YAML file laid over the plan; may be repeated."),
-    ] = None,
+    plan: PlanFile,
+    overlay: Overlays = None,
     actor: Actor = "",
     json: Json = False,
 ) -> None:

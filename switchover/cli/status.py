@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from switchover.cli.gates import gates_table
 from switchover.cli.session import (
     Json,
     Migration,
@@ -37,9 +36,10 @@ def status(migration: Migration, json: Json = False) -> None:
             "mode": f"{document['mode']}, candidate {document['split']:g} %",
             "routers": f"{len(document['routers'])} live, epoch {document['epoch']}",
             "incident": document["incident"],
-            "waiting": document["why"],
+            "next": document["why"],
         }
     )
+    say("")
     table(
         "",
         ["stage", "mode", "candidate", "approval", ""],
@@ -50,21 +50,8 @@ def status(migration: Migration, json: Json = False) -> None:
         ),
     )  # fmt: skip
     if document["reading"]:
-        _gates(document["reading"])
-
-
-def _gates(reading: dict[str, Any]) -> None:
-    table(
-        "",
-        ["gate", "verdict", "seen", "n", "evidence against", "evidence for"],
-        (
-            [
-                gate["gate"], gate["verdict"].replace("_", " "),
-                "" if gate["estimate"] is None else f"{gate['estimate']:.4g}",
-                gate["n"], f"{gate['rollback_evidence']:.3g}", f"{gate['promote_evidence']:.3g}",
-            ]
-            for gate in reading["gates"]
-        ),
-    )  # fmt: skip
-    for gate in reading["gates"]:
-        say(gate["sentence"])
+        say("")
+        gates_table(document["reading"]["gates"])
+        say("")
+        for gate in document["reading"]["gates"]:
+            say(gate["sentence"])

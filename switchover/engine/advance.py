@@ -90,6 +90,8 @@ def _enter(case: Case, action: Enter, known: Facts, actor: str) -> Case:
         at=now,
         not_before=now + stage.bake,
         evidence=known.reading.to_dict() if known.reading else {},
+        old_mode=case.state.mode,
+        reason=action.reason,
     )
     after = case.append(event, actor=actor, effects=step_effects(case, event))
     if project(after):

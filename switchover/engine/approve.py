@@ -36,9 +36,7 @@ def decide_approval(
     """
     for _ in range(ATTEMPTS - 1):
         try:
-            return _decide(
-                context.open(migration), decision, approver, reason, via, approval
-            )
+            return _decide(context.open(migration), decision, approver, reason, via, approval)
         except LostRace:
             # Something else was written meanwhile; whether the decision still stands is
             # looked at from the beginning.
@@ -100,7 +98,7 @@ def abort(context: Context, migration: str, *, actor: str, reason: str) -> Case:
             None
             if now.state.phase is Phase.ABORTED
             else (
-                Aborted(at=context.timestamp, actor=actor, reason=reason),
+                Aborted(context.timestamp, actor, reason, old_mode=now.state.mode),
                 end_effects(now, "aborted"),
             )
         ),

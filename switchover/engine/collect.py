@@ -24,12 +24,13 @@ class Collected:
     malformed: int
 
 
-def collect(context: Context, migration: str) -> Collected:
+def collect(context: Context, migration: str, case: Case | None = None) -> Collected:
     """Read the stream from the stored cursor to its end and fold each batch into the evidence.
 
-    Running it again, or twice at once, changes nothing: a block's id is unique.
+    Running it again, or twice at once, changes nothing: a block's id is unique. ``case`` saves
+    a caller that has just opened the migration another look at it.
     """
-    case = context.open(migration)
+    case = case or context.open(migration)
     fresh = duplicates = malformed = 0
     cursor = context.ledger.cursor(migration)
     while True:
@@ -44,6 +45,9 @@ def collect(context: Context, migration: str) -> Collected:
         duplicates += ingested.duplicates
         cursor = after
         context.stream.trim(migration, cursor)
+        if len(blocks) + broken < BATCH:
+            # That was the end; what came meanwhile is for the next collection.
+            break
     return Collected(fresh, duplicates, malformed)
 
 

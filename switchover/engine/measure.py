@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from switchover.engine.context import Case, Context, persist
 from switchover.engine.outbox import measured_effects
-from switchover.machine.event import Event, RollbackMeasured
+from switchover.machine.event import Event, RollbackMeasured, event_from_dict
 from switchover.machine.state import Phase
 from switchover.ports import Effect, Entry
 
@@ -56,7 +54,7 @@ def _on_record(case: Case) -> tuple[Entry, RollbackMeasured | None]:
     only what came after it is read."""
     rollback, *later = case.context.ledger.entries(case.state.migration, case.state.epoch - 1)
     for entry in later:
-        if entry.kind == RollbackMeasured.kind:
-            payload: dict[str, Any] = entry.payload
-            return rollback, RollbackMeasured(**payload)
+        event = event_from_dict(entry.kind, entry.payload)
+        if isinstance(event, RollbackMeasured):
+            return rollback, event
     return rollback, None

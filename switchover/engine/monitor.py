@@ -7,7 +7,7 @@ from switchover.engine.assess import facts, last_heard
 from switchover.engine.collect import collect
 from switchover.engine.context import Case, Context, persist
 from switchover.engine.outbox import silence_effects
-from switchover.engine.reconcile import reconcile, unfinished
+from switchover.engine.reconcile import reconciled, unfinished
 from switchover.machine.action import Action, Expire, RollBack, Void
 from switchover.machine.decide import Facts, decide
 from switchover.machine.event import Judged, Noted
@@ -29,9 +29,8 @@ def watched(context: Context) -> list[str]:
 
 def look(context: Context, migration: str, *, actor: str) -> Outcome:
     """Reconcile, collect, judge, and do what may not wait."""
-    reconcile(context, migration)
-    collect(context, migration)
-    case = context.open(migration)
+    case, _ = reconciled(context, migration)
+    collect(context, migration, case)
     known = facts(case)
     action = decide(case.state, case.stages, known)
     if isinstance(action, _ITS_OWN):
@@ -60,16 +59,18 @@ def _write_down(context: Context, case: Case, known: Facts, actor: str) -> None:
             and now.state.verdict != event.verdict and now.state.phase not in TERMINAL else None,
             actor=actor,
         )  # fmt: skip
-    if known.silence:
+    if known.silence and not _noted(context, case):
         noted = Noted(at=known.now, topic="silence", text=known.silence)
         persist(
             context,
             state.migration,
-            lambda now: (noted, silence_effects(now, noted.text))
-            if now.state.stage == state.stage
-            and now.state.phase not in TERMINAL
-            and not _noted(context, now)
-            else None,
+            lambda now: (
+                (noted, silence_effects(now, noted.text))
+                if now.state.stage == state.stage
+                and now.state.phase not in TERMINAL
+                and not _noted(context, now)
+                else None
+            ),
             actor=actor,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from switchover.engine.context import Context
+from switchover.engine.context import Case, Context
 from switchover.engine.measure import measure
 from switchover.engine.project import project
 from switchover.engine.roll_back import record_halt
@@ -17,6 +17,11 @@ def reconcile(context: Context, migration: str) -> list[str]:
     is written down now. After that the ledger's state is projected to routing, and a rollback
     that nobody lived to measure is measured.
     """
+    return reconciled(context, migration)[1]
+
+
+def reconciled(context: Context, migration: str) -> tuple[Case, list[str]]:
+    """The same, and the migration as it is afterwards."""
     repaired: list[str] = []
     halt = context.routing.halted(migration)
     case = context.open(migration)
@@ -29,7 +34,7 @@ def reconcile(context: Context, migration: str) -> list[str]:
     measured = measure(case)
     if measured is not None and measured[1]:
         repaired.append(f"measured the rollback {case.state.incident}")
-    return repaired
+    return case, repaired
 
 
 def unfinished(context: Context, state: State) -> bool:

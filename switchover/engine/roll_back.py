@@ -94,7 +94,8 @@ def _stop_routing(context: Context, migration: str, order: Halt, pending: list[s
         )  # fmt: skip
     except DependencyUnavailable as error:
         pending.append(
-            f"{error}: routers fall back to legacy by themselves, reconcile writes routing later"
+            f"{error}: routers that can't reach it either go to legacy by themselves, the others "
+            "turn when reconcile writes routing"
         )
         return order
 
@@ -164,6 +165,7 @@ def _record(
             incident=cause.id,
             flags=list(case.plan.rollback.flags),
             reading=reading or _judged(case, cause),
+            old_mode=case.state.mode,
         )
         return event, rollback_effects(case, event)
 

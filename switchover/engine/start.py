@@ -13,6 +13,8 @@ from switchover.plan.load import LoadedPlan
 from switchover.plan.stages import salt
 from switchover.ports import StoredPlan
 
+_RETRY = (Phase.ROLLED_BACK, Phase.ABORTED)
+
 
 def start(context: Context, loaded: LoadedPlan, *, actor: str) -> Case:
     """Begin, or begin another attempt after a rollback or an abort.
@@ -60,7 +62,10 @@ def _begin(context: Context, loaded: LoadedPlan, actor: str) -> Case:
 
 def _again(case: Case, loaded: LoadedPlan, actor: str) -> Case:
     context, slug = case.context, case.state.migration
-    if case.state.phase not in (Phase.ROLLED_BACK, Phase.ABORTED):
+    if case.state.phase in _RETRY:
+        reconcile(context, slug)
+        case = context.open(slug)
+    if case.state.phase not in _RETRY:
         if case.record.plan.digest == loaded.digest:
             return case
         raise Refused(
@@ -72,8 +77,6 @@ def _again(case: Case, loaded: LoadedPlan, actor: str) -> Case:
             f"{slug}: request_key.kind changed to "
             f"{loaded.plan.request_key.kind}; that would move every key, use a new migration name"
         )
-    reconcile(context, slug)
-    case = context.open(slug)
     # The new attempt answers the halt in force, which need not be the one on record: a
     # rollback that was asked for twice, the first time without Redis, leaves another.
     halt = context.routing.halted(slug)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from switchover.errors import InputError
 from switchover.incidents.timeline import Moment, happened_at, timeline
 from switchover.incidents.wording import spell_seconds
+from switchover.plan.spec import Rollback
 from switchover.plan.units import seconds
 from switchover.ports import Entry
 
@@ -138,7 +139,8 @@ def _measurement(attempt: Sequence[Entry], incident_id: str) -> Mapping[str, Any
 def _exposures(attempt: Sequence[Entry], ended: datetime) -> Iterator[Exposure]:
     stages = [entry for entry in attempt if entry.kind == "stage_entered"]
     stages = [entry for entry in stages if happened_at(entry) <= ended]
-    ends = [*(happened_at(entry) for entry in stages[1:]), ended]
+    # None, where the rollback came before the first stage with traffic.
+    ends = [*(happened_at(entry) for entry in stages[1:]), *[ended][: len(stages)]]
     for entry, end in zip(stages, ends, strict=True):
         event, began = entry.payload, happened_at(entry)
         yield Exposure(
@@ -148,7 +150,8 @@ def _exposures(attempt: Sequence[Entry], ended: datetime) -> Iterator[Exposure]:
 
 
 def _target(plan_document: Mapping[str, Any]) -> float | None:
-    target = (plan_document.get("rollback") or {}).get("target")
+    # A plan is stored as it was written: what it leaves out counts with its default.
+    target = (plan_document.get("rollback") or {}).get("target", Rollback().target)
     if target is None:
         return None
     return float(target) if isinstance(target, int | float) else seconds(target)

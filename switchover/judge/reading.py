@@ -42,15 +42,15 @@ def read(
     short = max(0, seen.n_min - state.n)
     need = short if state.n == 0 else None if to_go is None else max(to_go, short)
     decisive = 2.0 * log(len(SHIFTS) / rules.alpha_promote) / _NOTICEABLE**2
-    passed = f"evidence {figure(natural(favour))} of {figure(1 / rules.alpha_promote)} to promote"
+    passed = f"evidence {odds(natural(favour))} of {figure(1 / rules.alpha_promote)} to promote"
 
     if rolls_back:
         verdict = Verdict.ROLLBACK
-        words = f"{seen.recently}; evidence {figure(against)} that the limit is broken"
+        words = f"{seen.recently}; evidence {odds(against)} that the limit is broken"
     elif against >= rules.freeze_at:
         verdict = Verdict.HOLD
         words = (
-            f"{seen.recently}; frozen, evidence {figure(against)} that the limit is broken "
+            f"{seen.recently}; frozen, evidence {odds(against)} that the limit is broken "
             f"(no raise from {figure(rules.freeze_at)})"
         )
     elif state.n == 0:
@@ -87,6 +87,11 @@ def read(
         need=need,
         sentence=f"{spec.name}: {words}",
     )
+
+
+def odds(value: float) -> str:
+    """Evidence in words; beyond a million more digits say no more."""
+    return figure(value) if value < 1e6 else "over 1,000,000"
 
 
 def figure(value: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from switchover.judge.block import Look
 from switchover.judge.evidence import CAP, GateEvidence, log_total, natural
 from switchover.judge.gate import GateSpec, kinds
-from switchover.judge.reading import figure
+from switchover.judge.reading import figure, odds
 from switchover.judge.rules import Rules
 from switchover.judge.verdict import GateReading, StageReading, Verdict
 
@@ -140,7 +140,7 @@ def assess(
     ]
     verdict, sentence = _decide(readings, bool(guilty), cold, dwell_over, dwell_left)
     if guilty:
-        sentence += f" (weighted evidence {figure(total)}, threshold {figure(threshold)})"
+        sentence += f" (weighted evidence {odds(total)}, threshold {figure(threshold)})"
     return StageReading(
         verdict=verdict,
         gates=readings,

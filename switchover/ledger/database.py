@@ -45,12 +45,24 @@ def open_engine(address: str | URL | Engine) -> Engine:
         event.listen(engine, "connect", set_up)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "begin", _begin_sqlite)
+            event.listen(engine, "do_connect", _make_folder)
     return engine
 
 
 def is_postgres(connection: Connection) -> bool:
     """True on PostgreSQL, False on SQLite."""
     return connection.dialect.name == "postgresql"
+
+
+def printable(engine: Engine) -> str:
+    """The address without its password or other options."""
+    return engine.url.set(query={}).render_as_string(hide_password=True)
+
+
+def is_new_file(engine: Engine) -> bool:
+    """True for an SQLite file that connecting would make."""
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    return file is not None and not file.startswith("file:") and not Path(file).exists()
 
 
 @contextmanager
@@ -80,7 +92,7 @@ def reaching(engine: Engine) -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise DependencyUnavailable(
-            "database", f"no connection to {_printable(engine)} became free"
+            "database", f"no connection to {printable(engine)} became free"
         ) from error
     except DataError as error:
         raise InputError(f"the database can't store this: {_words(error)}") from error
@@ -89,7 +101,7 @@ def reaching(engine: Engine) -> Iterator[None]:
     except DBAPIError as error:
         raise DependencyUnavailable(
             "database",
-            f"{_words(error)} at {_printable(engine)}; "
+            f"{_words(error)} at {printable(engine)}; "
             "check that it runs and that SWITCHOVER_DATABASE_URL is right",
         ) from error
 
@@ -103,18 +115,11 @@ def _url(address: str | URL) -> URL:
         url.get_dialect()
     except (ArgumentError, NoSuchModuleError) as error:
         raise InputError(f"not a database address; {_EXAMPLES}") from error
-    if url.get_backend_name() == "sqlite":
-        if not url.database or url.database == ":memory:":
-            raise InputError(
-                "an SQLite ledger needs a file, such as sqlite:///ledger.sqlite; "
-                "switchover.testing.ledger.InMemoryLedger needs none"
-            )
-        try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DependencyUnavailable(
-                "database", f"no directory for {url.database}: {error.strerror}"
-            ) from error
+    if url.get_backend_name() == "sqlite" and (not url.database or url.database == ":memory:"):
+        raise InputError(
+            "an SQLite ledger needs a file, such as sqlite:///ledger.sqlite; "
+            "switchover.testing.ledger.InMemoryLedger needs none"
+        )
     return url
 
 
@@ -133,6 +138,16 @@ def _arguments(url: URL) -> dict[str, Any]:
             "application_name": "switchover",
         }
     }
+
+
+def _make_folder(_dialect: Any, _record: Any, arguments: list[Any], _options: Any) -> None:
+    # Not before: a folder that can't be made must not keep a rollback from routing.
+    try:
+        Path(arguments[0]).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DependencyUnavailable(
+            "database", f"no directory for {arguments[0]}: {error.strerror}"
+        ) from error
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
@@ -163,11 +178,6 @@ def _set_up_postgres(connection: Any, _record: Any) -> None:
         for name, value in settings.items():
             cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
     connection.autocommit = autocommit
-
-
-def _printable(engine: Engine) -> str:
-    """The address without its password or other options."""
-    return engine.url.set(query={}).render_as_string(hide_password=True)
 
 
 def _words(error: DBAPIError) -> str:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, insert, select, update
@@ -31,16 +32,22 @@ from switchover.ports import Effect, Entry, Fold, Ingested, Record, StoredPlan
 class SqlLedger:
     """The ledger on SQLite or PostgreSQL (see :class:`switchover.ports.Ledger`).
 
-    ``address`` is a SQLAlchemy URL or engine; nothing is opened before the first call, which
-    also refuses a schema of another version (see :func:`switchover.ledger.upgrade`).
+    ``address`` is a SQLAlchemy URL or engine; it is not looked at before the first call, which
+    also refuses a schema of another version (see :func:`switchover.ledger.upgrade`): a
+    rollback goes to routing first, and must not fail here for a misspelt address.
     ``key`` makes the chain an HMAC. Threads may share it; a forked process needs its own.
     """
 
     def __init__(self, address: str | URL | Engine, key: bytes | None = None) -> None:
         self.chain = Chain(key)
-        self.engine = open_engine(address)
+        self._address = address
         self._checked = False
         self._checking = threading.Lock()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine; raises ``InputError`` for an address it can't use."""
+        return open_engine(self._address)
 
     def create(
         self,
@@ -188,7 +195,8 @@ class SqlLedger:
 
     def close(self) -> None:
         """Close the pooled connections; the next call opens new ones."""
-        self.engine.dispose()
+        if "engine" in self.__dict__:
+            self.engine.dispose()
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -11,8 +11,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import URL
 
-from switchover.errors import DependencyUnavailable
-from switchover.ledger.database import is_postgres, open_engine, reading, writing
+from switchover.errors import DependencyUnavailable, NoLedger
+from switchover.ledger.database import (
+    is_new_file,
+    is_postgres,
+    open_engine,
+    printable,
+    reading,
+    writing,
+)
 
 #: Not Alembic's own name: the ledger may share a database with others who use Alembic.
 VERSION_TABLE = "ledger_version"
@@ -42,17 +49,23 @@ def upgrade(address: str | URL | Engine) -> None:
 
 
 def check_schema(engine: Engine) -> None:
-    """Raise ``DependencyUnavailable`` unless the schema is exactly this version's."""
-    with reading(engine) as connection:
-        found = _version(connection)
+    """Raise ``DependencyUnavailable`` unless the schema is exactly this version's, and its
+    ``NoLedger`` when there is none at all. Asking makes no file."""
+    found = None
+    if not is_new_file(engine):
+        with reading(engine) as connection:
+            found = _version(connection)
     _refuse_newer(found)
     head = _scripts().get_current_head()
+    advice = "run `switchover start PLAN`, or switchover.ledger.upgrade(url), once"
+    if found is None:
+        raise NoLedger(
+            "database", f"the ledger's schema is missing at {printable(engine)}; {advice}"
+        )
     if found != head:
-        state = f"at version {found}" if found else "missing"
         raise DependencyUnavailable(
             "database",
-            f"the ledger's schema is {state}, this Switchover needs version {head}; "
-            "run switchover.ledger.upgrade(url) once",
+            f"the ledger's schema is at version {found}, this Switchover needs {head}; {advice}",
         )
 
 

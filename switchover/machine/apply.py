@@ -41,11 +41,9 @@ def apply(state: State, event: e.Event) -> State:
 
 
 def _refuse(state: State, event: e.Event, why: str = "") -> IllegalTransition:
+    phase, what = state.phase.value.replace("_", " "), event.kind.replace("_", " ")
     reason = f": {why}" if why else ""
-    return IllegalTransition(
-        f"{state.migration} is {state.phase.value}; {event.kind.replace('_', ' ')} "
-        f"is not possible now{reason}"
-    )
+    return IllegalTransition(f"{state.migration} is {phase}; {what} is not possible now{reason}")
 
 
 def _live(state: State, event: e.Event) -> None:

@@ -43,6 +43,8 @@ class StageEntered(Event):
     at: float
     not_before: float
     evidence: dict[str, Any] = field(default_factory=dict)
+    old_mode: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ class RolledBack(Event):
     incident: str
     flags: list[str] = field(default_factory=list)
     reading: dict[str, Any] = field(default_factory=dict)
+    old_mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,7 @@ class Aborted(Event):
     at: float
     actor: str
     reason: str
+    old_mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)

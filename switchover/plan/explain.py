@@ -165,8 +165,8 @@ def _needs(plan: Plan, stage: Stage, specs: tuple[GateSpec, ...]) -> tuple[str, 
 
 def _schedule(schedule: Schedule) -> str:
     text = (
-        f"advance runs by '{schedule.cron}' ({schedule.timezone}) and takes at most one step "
-        f"each time, on {', '.join(schedule.weekdays)}"
+        f"The plan's schedule is '{schedule.cron}' ({schedule.timezone}), at most one step each "
+        f"time, on {', '.join(schedule.weekdays)}; prefect.yaml has to carry it"
     )
     for window in schedule.freeze:
         text += f"; frozen {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M}"

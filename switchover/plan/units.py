@@ -94,19 +94,16 @@ def percent(value: Any) -> float:
 
 def limit(value: Any) -> float:
     """A gate's limit: ``200ms``, ``20%``, ``1.5x`` or a plain number; raises ``ValueError``."""
-    if isinstance(value, bool):
-        raise ValueError(f"{_shown(value)} is not a limit; write a number, 200ms, 20% or 1.5x")
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    if isinstance(value, str):
-        text = value.strip()
-        if text.endswith("%"):
-            return fraction(text)
-        try:
-            return float(text[:-1]) if text.endswith("x") else seconds(text)
-        except ValueError:
-            pass  # the message below names every form
-    raise ValueError(f"{_shown(value)} is not a limit; write a number, 200ms, 20% or 1.5x")
+    text = value.strip() if isinstance(value, str) else ""
+    if text.endswith("%"):
+        return fraction(text)
+    try:
+        return float(text[:-1]) if text.endswith("x") else seconds(text)
+    except ValueError:
+        forms = "write a number, 200ms, 20% or 1.5x"
+        raise ValueError(f"{_shown(value)} is not a limit; {forms}") from None
 
 
 def _shown(value: Any) -> str:

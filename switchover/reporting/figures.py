@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 
 from switchover.plan.catalogue import METRICS
 
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
 
 def metric_value(value: float | None, kind: str, metric: str) -> str:
     """An estimate or a limit of a gate, in the unit that its kind has."""
@@ -45,13 +43,10 @@ def duration(value: float) -> str:
 
 
 def evidence(value: float) -> str:
-    """An e-value: ``< 0.01``, ``0.4``, ``37``, ``2.5 × 10⁹``."""
+    """An e-value: ``< 0.01``, ``0.4``, ``37``, ``> 1,000,000``. More digits would say no more."""
     if value < 0.01:
         return "< 0.01"
-    if value < 1e5:
-        return _short(value)
-    mantissa, _, exponent = f"{value:.1e}".partition("e")
-    return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    return _short(value) if value < 1e6 else "> 1,000,000"
 
 
 def moment(at: float) -> str:

@@ -46,6 +46,7 @@ class Reader:
         self._take = take
         self._stop = threading.Event()
         self._acknowledged, self._beat = -1, 0.0
+        self._held, self._mute = (0, time.time()), False
         self._failures = 0
         self._client: Any = None
         # The document is confirmed once per wait, so a wait is a small part of the staleness.
@@ -102,15 +103,18 @@ class Reader:
         """One round: read the document, say what was taken, wait for the next change.
 
         The stream's newest id is read before the document, so a change between the two ends
-        the wait at once and none is missed, even where Redis lost its data meanwhile.
+        the wait at once and none is missed, even where Redis lost its data meanwhile. A Redis
+        that takes no writes confirms nothing: a rollback could not be written to it either.
         """
+        if self._mute:
+            self._acknowledge(client, *self._held)
         changes = redis_key(self._migration, "changes")
         pipeline = client.pipeline(transaction=False)
         pipeline.xrevrange(changes, count=1)
         pipeline.hget(redis_key(self._migration, "routing"), "document")
         newest, document = pipeline.execute()
-        epoch, since = self._take(None if document is None else text(document))
-        self._acknowledge(client, epoch, since)
+        self._held = self._take(None if document is None else text(document))
+        self._acknowledge(client, *self._held)
         last = text(newest[0][0]) if newest else "0-0"
         client.xread({changes: last}, count=1, block=self._block)
 
@@ -125,8 +129,9 @@ class Reader:
             redis_key(self._migration, "routers"),
             {self._router: time.time() + max(self._max_staleness, ALIVE / 1000)},
         )
+        self._mute = True
         pipeline.execute()
-        self._acknowledged, self._beat = epoch, now
+        self._acknowledged, self._beat, self._mute = epoch, now, False
 
     def _sign_off(self, client: Any) -> None:
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from switchover.wiring.build import build_context, build_launcher, build_ledger
+from switchover.wiring.build import build_context, build_ledger
+from switchover.wiring.handlers import open_launcher
 from switchover.wiring.settings import Settings, load_settings
 
-__all__ = ["Settings", "build_context", "build_launcher", "build_ledger", "load_settings"]
+__all__ = ["Settings", "build_context", "build_ledger", "load_settings", "open_launcher"]

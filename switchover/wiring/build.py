@@ -11,7 +11,6 @@ from switchover.wiring.lazy import LazyAdapters, LazyChecks, LazyData
 from switchover.wiring.settings import Settings
 
 if TYPE_CHECKING:
-    from switchover.launcher.prefect_api import PrefectLauncher
     from switchover.ledger.repository import SqlLedger
 
 
@@ -41,10 +40,3 @@ def build_ledger(settings: Settings) -> SqlLedger:
     from switchover.ledger.repository import SqlLedger
 
     return SqlLedger(settings.database_url, key=settings.audit_key)
-
-
-def build_launcher(settings: Settings) -> PrefectLauncher:
-    """The client that starts flow runs by deployment name."""
-    from switchover.launcher.prefect_api import PrefectLauncher
-
-    return PrefectLauncher(settings.prefect_api_url, settings.prefect_auth or None)

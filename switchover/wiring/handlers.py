@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from switchover.engine.context import Handler
@@ -31,6 +32,13 @@ def handlers(settings: Settings, ledger: Ledger) -> Mapping[str, Handler]:
     }
 
 
+def open_launcher(settings: Settings) -> PrefectLauncher:
+    """The client that starts flow runs by deployment name; it is the caller's to close."""
+    from switchover.launcher.prefect_api import PrefectLauncher
+
+    return PrefectLauncher(settings.prefect_api_url, settings.prefect_auth or None)
+
+
 def _result(ledger: Ledger, migration: str, key: str) -> dict[str, Any]:
     """What another effect of the migration left behind; empty until it is done."""
     row = _row(ledger, migration, key)
@@ -52,7 +60,8 @@ class _Runs:
     def start_flow(self, effect: Effect) -> dict[str, Any]:
         """Start a flow run once: the effect's key is the run's idempotency key."""
         payload = effect.payload
-        run = self._launcher().start(payload["deployment"], payload["parameters"], effect.key)
+        with closing(self._launcher()) as launcher:
+            run = launcher.start(payload["deployment"], payload["parameters"], effect.key)
         return {"run": run}
 
     def end_approval(self, effect: Effect) -> dict[str, Any]:
@@ -65,19 +74,17 @@ class _Runs:
         run = ((start or {}).get("result") or {}).get("run")
         if run is None:
             return {"ended": None}
-        launcher = self._launcher()
-        kind, name, _ = launcher.state(run)
-        if kind == "PAUSED":
-            note = {"decision": "reject", "approver": "switchover", "reason": "settled elsewhere"}
-            launcher.resume(run, note)
-        elif kind in ("SCHEDULED", "PENDING", "RUNNING"):
+        with closing(self._launcher()) as launcher:
+            kind, name, _ = launcher.state(run)
+            if kind == "PAUSED":
+                note = {"decision": "reject", "approver": "switchover"}
+                launcher.resume(run, {**note, "reason": "settled elsewhere"})
+        if kind in ("SCHEDULED", "PENDING", "RUNNING"):
             raise DependencyUnavailable("Prefect", f"the approve run is still {name}")
         return {"ended": run}
 
     def _launcher(self) -> PrefectLauncher:
-        from switchover.wiring.build import build_launcher
-
-        return build_launcher(self._settings)
+        return open_launcher(self._settings)
 
 
 class _Messages:

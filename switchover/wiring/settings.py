@@ -58,8 +58,12 @@ def read_environment(path: Path) -> dict[str, str]:
     """The KEY=VALUE lines of ``path``; empty when there is no such file."""
     if not path.is_file():
         return {}
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: can't be read ({error}); delete the file") from error
     values: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         name, separator, value = line.partition("=")

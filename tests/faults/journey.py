@@ -15,7 +15,7 @@ from typing import Any
 from switchover.engine.advance import take_step
 from switchover.engine.approve import decide_approval
 from switchover.engine.assess import due
-from switchover.engine.context import Context
+from switchover.engine.context import Context, Handler
 from switchover.engine.drain import drain
 from switchover.engine.monitor import look, watched
 from switchover.engine.project import snapshot_of
@@ -123,34 +123,31 @@ class _Guarded:
 
 
 class Site:
-    """Where one journey takes place: its servers, its clock, its files."""
+    """Where one journey takes place: its servers, its clock, its files. Without a ``slack``
+    side effects stay in the outbox."""
 
-    def __init__(self, directory: Path, slug: str, database: str, redis: str, slack: Any,
-                 prefect: Any) -> None:  # fmt: skip
+    def __init__(self, directory: Path, slug: str, database: str, redis: str, slack: Any = None,
+                 prefect: Any = None, **changes: Any) -> None:  # fmt: skip
         self.slug, self.database, self.redis = slug, database, redis
         self.slack, self.prefect = slack, prefect
         self.incidents = directory / "incidents"
         self.clock = FileClock(directory / "clock")
-        self.plan = plan_of(slug)
+        self.plan = plan_of(slug, **changes)
+        self._ledgers: list[SqlLedger] = []
+
+    def close(self) -> None:
+        """Close the connections of every context that this process made."""
+        for ledger in self._ledgers:
+            ledger.close()
 
     def context(self, fuse: Fuse | None = None) -> Context:
         """A context of this process, each of whose writes the fuse counts."""
         fuse = fuse or Fuse()
+        self._ledgers.append(SqlLedger(self.database, b"key"))
         ledger = fuse.guard(
-            SqlLedger(self.database, b"key"),
+            self._ledgers[-1],
             "create", "append", "ingest", "claim_effects", "finish_effect", "fail_effect",
         )  # fmt: skip
-        settings = load_settings({
-            "SWITCHOVER_STATE_DIR": str(self.incidents.parent),
-            "PREFECT_API_URL": self.prefect.api_url,
-            "SWITCHOVER_SLACK_TOKEN": self.slack.token,
-            "SWITCHOVER_SLACK_API_URL": self.slack.base_url,
-            "SWITCHOVER_INCIDENTS_DIR": str(self.incidents),
-        })  # fmt: skip
-        performed = {
-            kind: lambda effect, kind=kind, handler=handler: fuse.call(kind, handler, effect)
-            for kind, handler in handlers(settings, ledger).items()
-        }
         return Context(
             ledger=ledger,
             routing=fuse.guard(RedisRoutingStore(self.redis), "write", "halt"),
@@ -159,8 +156,21 @@ class Site:
             checks=None,  # type: ignore[arg-type]  # the work is done by the driver below
             adapters=None,  # type: ignore[arg-type]
             data=None,  # type: ignore[arg-type]
-            handlers=performed,
+            handlers=self._handlers(fuse, ledger) if self.slack else {},
         )
+
+    def _handlers(self, fuse: Fuse, ledger: Any) -> dict[str, Handler]:
+        settings = load_settings({
+            "SWITCHOVER_STATE_DIR": str(self.incidents.parent),
+            "PREFECT_API_URL": self.prefect.api_url,
+            "SWITCHOVER_SLACK_TOKEN": self.slack.token,
+            "SWITCHOVER_SLACK_API_URL": self.slack.base_url,
+            "SWITCHOVER_INCIDENTS_DIR": str(self.incidents),
+        })  # fmt: skip
+        return {
+            kind: lambda effect, kind=kind, handler=handler: fuse.call(kind, handler, effect)
+            for kind, handler in handlers(settings, ledger).items()
+        }
 
 
 def drive(site: Site, context: Context, *, bad: bool) -> None:
@@ -170,7 +180,8 @@ def drive(site: Site, context: Context, *, bad: bool) -> None:
     except InputError:
         start(context, site.plan, actor="carl")
     for _ in range(60):
-        if not _on(site, context, bad):
+        drain(context)
+        if not move_on(site, context, bad):
             break
     for _ in range(12):
         for name in watched(context):
@@ -182,10 +193,19 @@ def drive(site: Site, context: Context, *, bad: bool) -> None:
     raise AssertionError(f"effects are left over: {context.ledger.effects(site.slug)}")
 
 
-def _on(site: Site, context: Context, bad: bool) -> bool:
-    """One look and one move; False at the end."""
+def walk(site: Site, context: Context, stage: int) -> None:
+    """Start, and go to ``stage`` until the next step is due."""
+    start(context, site.plan, actor="carl")
+    while True:
+        case = context.open(site.slug)
+        if case.state.stage == stage and isinstance(due(case), Ask | Enter):
+            return
+        assert move_on(site, context)
+
+
+def move_on(site: Site, context: Context, bad: bool = False) -> bool:
+    """One look and one move, as flows and people make them; False at the end."""
     look(context, site.slug, actor="monitor")
-    drain(context)
     case = context.open(site.slug)
     if case.state.phase in TERMINAL:
         return False
@@ -225,6 +245,7 @@ def outside(site: Site) -> dict[str, Any]:
         return _outside(site, replace(site.context(), ledger=ledger), ledger)
     finally:
         ledger.close()
+        site.close()
 
 
 def _outside(site: Site, context: Context, ledger: SqlLedger) -> dict[str, Any]:
@@ -268,7 +289,9 @@ _MOMENTS = {"at", "not_before", "expires_at", "seconds", "evidence", "sentence",
 def _plain(site: Site, payload: dict[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in payload.items() if k not in _MOMENTS and k != "reading"}
     verdict = (payload.get("reading") or {}).get("verdict", "")
-    return {k: _name(site, v) for k, v in kept.items()} | {"verdict": verdict or kept.get("verdict")}
+    return {k: _name(site, v) for k, v in kept.items()} | {
+        "verdict": verdict or kept.get("verdict")
+    }
 
 
 def _name(site: Site, value: Any) -> Any:

@@ -26,11 +26,11 @@ from switchover.launcher.prefect_api import FINAL, RunState
 from switchover.plan.load import LoadedPlan, digest, restore_plan
 from switchover.ports import CheckResult
 from switchover.testing.embedded.stack import Stack
-from switchover.wiring import build_context, build_launcher, build_ledger, load_settings
+from switchover.wiring import build_context, build_ledger, load_settings, open_launcher
 
 ROOT = Path(__file__).parents[2]
 #: Seconds a flow run may take on a busy machine.
-PATIENCE = 120.0
+PATIENCE = 60.0
 ADAPTER = "def to_v1(answer):\n    return {'score': answer['score']}\n"
 CONTRACT = {
     "type": "object",
@@ -96,7 +96,7 @@ class Land:
         self.env = {**os.environ, **self.stack.env, **environment}
         settings = load_settings(self.env)
         self.context, self.ledger = build_context(settings), build_ledger(settings)
-        self.launcher = build_launcher(settings)
+        self.launcher = open_launcher(settings)
         self.registered = self.deployments()
         self._pause_schedules()
 

@@ -38,6 +38,7 @@ def test_all_flows_are_deployed_with_a_form_for_their_parameters(land: Any) -> N
             assert len(field["description"]) > 10, name
         assert deployment["enforce_parameter_schema"], name
         assert deployment["description"], name
+        assert deployment["tags"] == ["switchover"], name
         assert deployment["entrypoint"].startswith("flows."), name
 
 

@@ -86,12 +86,14 @@ def test_worker_and_server_may_die_while_people_are_asked_and_steps_are_taken(
     journey.start(stages=stages)
     land.candidate.open.clear()
     before = land.candidate.calls
-    journey.launch("advance/advance", actor="test")
+    run = journey.launch("advance/advance", actor="test")
     wait_for(lambda: land.candidate.calls > before, "the check never came")
     land.stack.worker.process.kill()
+    assert journey.launcher.state(run)[1] == "Running"
     land.candidate.open.set()
     land.stack.worker.start()
-    assert "shadow begins" in journey.advance()
+    kind, _, message = journey.ended(run)
+    assert (kind, "shadow begins" in message) == ("COMPLETED", True), message
 
     waiting = journey.ask()
     land.stack.worker.process.kill()

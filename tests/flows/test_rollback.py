@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,9 +20,7 @@ ASKING = [
 
 
 @pytest.mark.req("R1", "P5", "P11", "INV5")
-def test_monitor_rolls_back_a_bad_candidate_while_people_are_asked(
-    land: Any, journey: Any
-) -> None:
+def test_monitor_rolls_back_a_bad_candidate_while_people_are_asked(land: Any, journey: Any) -> None:
     """Routing is at legacy, the incident is written, and the approval's run ends by itself."""
     journey.start(stages=ASKING)
     journey.step()
@@ -43,9 +42,7 @@ def test_monitor_rolls_back_a_bad_candidate_while_people_are_asked(
         for row in land.ledger.effects(journey.migration)
         if row["kind"] == "incident_report"
     ]
-    with open(reports[-1], encoding="utf-8") as file:
-        report = file.read()
-    assert journey.case.state.incident in report
+    assert journey.case.state.incident in Path(reports[-1]).read_text(encoding="utf-8")
     incident = journey.artifacts()["incident"]["data"]
     assert "success" in incident
 

@@ -152,7 +152,7 @@ def test_a_locked_row_is_reported_and_not_waited_for_for_ever(
 def test_an_address_that_can_not_work_is_bad_input(address: str) -> None:
     """In-memory SQLite, other databases and nonsense are refused with the way out."""
     with pytest.raises(InputError):
-        SqlLedger(address)
+        SqlLedger(address).migrations()
 
 
 def test_the_directory_of_a_file_is_made(tmp_path: Path) -> None:

@@ -343,3 +343,20 @@ def test_flags_go_on_with_the_candidate_and_off_with_a_rollback(
     store.halt(name, halt_id="h", actor="ada", reason="smoke", at=time.time())
     assert eventually(lambda: router.mode == "emergency_rollback")
     assert not any(router.flag("new-format", key) for key in keys)
+
+
+@pytest.mark.req("INV7")
+def test_a_redis_that_takes_no_writes_confirms_nothing(fresh_redis_url: str, name: str) -> None:
+    """A rollback could not be written to it, so legacy takes over; and it comes back."""
+    RedisRoutingStore(fresh_redis_url).write(Snapshot(name, 1, mode="candidate_only", split=10_000))
+    with (
+        redis.Redis.from_url(fresh_redis_url) as client,
+        Router(name, fresh_redis_url, max_staleness=3.0) as router,
+    ):
+        assert eventually(lambda: router.mode == "candidate_only")
+        client.config_set("min-replicas-to-write", 1)
+        try:
+            assert eventually(lambda: router.route("a").reason == "stale")
+        finally:
+            client.config_set("min-replicas-to-write", 0)
+        assert eventually(lambda: router.route("a").system == "candidate")

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
+from switchover.reporting import figures
+
 Style = Literal["live", "plain", "json"]
 
 
@@ -63,12 +65,16 @@ class Narrator:
         for column in ("gate", "verdict", "seen", "limit", "n", "against", "for"):
             table.add_column(column)
         for gate in reading["gates"]:
-            seen = gate["estimate"]
+            kind, metric = gate["kind"], gate["metric"]
             table.add_row(
-                gate["gate"], gate["verdict"], "" if seen is None else f"{seen:.4g}",
-                f"{gate['limit']:.4g}", str(gate["n"]), f"{gate['rollback_evidence']:.2g}",
-                f"{gate['promote_evidence']:.2g}",
-            )  # fmt: skip
+                gate["gate"],
+                gate["verdict"].replace("_", " "),
+                figures.metric_value(gate["estimate"], kind, metric),
+                figures.metric_value(gate["limit"], kind, metric),
+                str(gate["n"]),
+                figures.evidence(gate["rollback_evidence"]),
+                figures.evidence(gate["promote_evidence"]),
+            )
         self._console.print(table)
 
     def table(self, title: str, rows: Sequence[tuple[str, object]]) -> None:

@@ -22,7 +22,7 @@ from switchover.ledger.repository import SqlLedger
 from switchover.machine.state import Phase
 from switchover.plan.load import load_plan
 from switchover.testing.embedded.stack import Stack
-from switchover.wiring import build_context, build_launcher, build_ledger, load_settings
+from switchover.wiring import build_context, build_ledger, load_settings, open_launcher
 
 #: Requests a second that the traffic generator sends.
 RATE = 100
@@ -71,7 +71,7 @@ def run(options: Options, narrator: Narrator) -> bool:
         env = {**os.environ, **stack.env, "SWITCHOVER_INCIDENTS_DIR": str(state / "incidents")}
         settings = load_settings(env)
         scene = _Scene(options, narrator, build_context(settings), build_ledger(settings),
-                       build_launcher(settings), env)  # fmt: skip
+                       open_launcher(settings), env)  # fmt: skip
         good = scene.good(services)
         services.pop().stop()
         services.append(

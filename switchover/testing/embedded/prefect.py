@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from switchover.testing.embedded.ports import LOOPBACK, Endpoint, endpoint_of
 from switchover.testing.embedded.process import ServerProcess
@@ -114,7 +114,7 @@ class PrefectServer(EmbeddedServer):
 
 
 class PrefectWorker:
-    """A process worker on ``pool`` (made when missing) that runs at most ``limit`` flows.
+    """The process worker of ``pool`` (made when missing) that runs at most ``limit`` flows.
 
     ``server_env`` is `PrefectServer.env`; ``env`` comes on top and reaches the flow runs;
     the attribute `env` is the whole of what they get. Flow code is found from ``cwd``.
@@ -162,9 +162,29 @@ class PrefectWorker:
         )
 
     def start(self) -> Self:
-        """Start it; runs that are due are picked up once it is up, some seconds later."""
+        """Start it; runs that are due are picked up once it is up, some seconds later.
+
+        Runs that a killed worker left behind begin again: for Prefect they would stay
+        running for ever, and hold their place in the pool.
+        """
+        if not self.process.running:
+            self._reschedule()
         self.process.start()
         return self
+
+    def _reschedule(self) -> None:
+        api = self._server_env["PREFECT_API_URL"]
+        auth = self._server_env["PREFECT_API_AUTH_STRING"]
+        criteria = {
+            "work_pools": {"name": {"any_": [self._pool]}},
+            "flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING"]}}},
+        }
+        if not _is_there(f"{api}/work_pools/{self._pool}", auth):
+            return  # a new pool has no runs
+        for run in _post(f"{api}/flow_runs/filter", auth, criteria):
+            message = "its worker was killed; it begins again"
+            state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": message}
+            _post(f"{api}/flow_runs/{run['id']}/set_state", auth, {"state": state, "force": True})
 
     def wait(self, timeout: float = 60) -> Self:
         """Wait until the work pool exists, which ``prefect deploy`` needs, and limit it.
@@ -208,6 +228,13 @@ def _is_there(address: str, auth: str) -> bool:
             return bool(answer.status == 200)
     except OSError:  # not listening yet, too slow yet, or not found yet
         return False
+
+
+def _post(address: str, auth: str, document: Mapping[str, Any]) -> Any:
+    """The JSON answer to a document."""
+    request = _request(address, auth, "POST", json.dumps(document).encode())
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
 
 
 def _request(

@@ -49,8 +49,12 @@ def deploy(root: Path, env: Mapping[str, str]) -> None:
         check=False,
     )
     if done.returncode != 0:
-        words = (done.stdout + done.stderr).strip()[-2000:]
-        raise DependencyUnavailable("Prefect", f"the deployment failed:\n{words}")
+        words = (done.stdout + done.stderr).strip().splitlines() or ["it gave no reason"]
+        raise DependencyUnavailable(
+            "Prefect",
+            f"the deployment failed: {words[-1].strip()}; `prefect deploy --all` in {root} "
+            "tells the whole story",
+        )
 
 
 class Stack:

@@ -161,3 +161,24 @@ def test_a_started_plan_can_not_change(world: Any) -> None:
     assert world.start().state == first.state
     with pytest.raises(Refused, match="can't change"):
         world.start(title="Other")
+
+
+@pytest.mark.req("T1")
+def test_every_change_of_mode_is_on_record_with_old_and_new_mode_actor_reason_and_time(
+    world: Any,
+) -> None:
+    """The ledger alone tells how traffic moved, and who moved it why."""
+    world.start()
+    world.to_canary()
+    world.traffic(bad=1200)
+    world.step()
+    entries = world.ledger.entries("demo")
+    moves = [e for e in entries if e.kind in ("stage_entered", "rolled_back")]
+    assert [
+        (e.payload["old_mode"], e.payload.get("mode", "emergency_rollback")) for e in moves
+    ] == [
+        ("legacy_only", "parallel"),
+        ("parallel", "gradual"),
+        ("gradual", "emergency_rollback"),
+    ]
+    assert all(e.payload["reason"] and e.actor and e.at for e in moves)

@@ -43,7 +43,19 @@ def test_unmeasured_rollback_is_open(make_attempt: Attempt) -> None:
     incident = incident_of(make_attempt()[:-1], {}, "mood-1")
     assert incident.state == "open"
     assert incident.rollback_seconds is None
-    assert incident.target_seconds is None
+
+
+@pytest.mark.req("R1")
+def test_a_plan_that_names_no_target_promises_the_default(make_attempt: Attempt) -> None:
+    """What a plan leaves out counts with its default, in the record as in the explanation."""
+    assert incident_of(make_attempt(), {}, "mood-1").target_seconds == 60.0
+
+
+@pytest.mark.req("R5")
+def test_rollback_before_the_first_stage_has_no_exposure(make_attempt: Attempt) -> None:
+    """Somebody rolled back while the checks were still to run: an incident without impact."""
+    entries = [entry for entry in make_attempt() if entry.kind != "stage_entered"]
+    assert incident_of(entries, {}, "mood-1").exposures == ()
 
 
 @pytest.mark.req("R5")

@@ -28,7 +28,7 @@ def test_metric_values_have_their_unit(
 @pytest.mark.req("P11")
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(0.0, "< 0.01"), (0.0421, "0.0421"), (37.2, "37.2"), (1200, "1,200"), (1e300, "1.0 × 10³⁰⁰")],
+    [(0.0, "< 0.01"), (0.0421, "0.0421"), (37.2, "37.2"), (1200, "1,200"), (1e300, "> 1,000,000")],
 )
 def test_evidence_is_short_at_any_size(value: float, said: str) -> None:
     """Evidence spans hundreds of orders of magnitude and stays readable."""

@@ -111,7 +111,7 @@ def test_gate_table_has_the_numbers_with_units_and_thresholds(reading: dict[str,
     """Estimates are in the gate's unit, evidence stands beside what it faces."""
     agreement, latency, memory = gate_rows(reading)
     assert (agreement.estimate, agreement.limit, agreement.n) == ("4.12 % bad", "15 % bad", "4,210")
-    assert (agreement.against, agreement.favour) == ("< 0.01 of 10", "5.2 × 10¹² of 20")
+    assert (agreement.against, agreement.favour) == ("< 0.01 of 10", "> 1,000,000 of 20")
     assert (latency.estimate, latency.limit) == ("183 ms", "200 ms")
     assert (memory.estimate, memory.limit, memory.need) == ("–", "+20 %", "never")
     assert agreement.sentence == "4.12 % of 4,210 bad | promoted"

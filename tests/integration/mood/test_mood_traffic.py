@@ -6,11 +6,8 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,82 +17,20 @@ import redis
 
 from examples.mood.application import Clinic
 from examples.mood.connections import Connections
-from examples.mood.demo.services import Service
-from examples.mood.generated import SEED, generate
 from examples.mood.tallies import Tallies
 from examples.mood.traffic import main as traffic_main
 from examples.mood.traffic import replay
-from examples.mood.train import train
-from examples.mood.weeks import cut
 from switchover import Recorder, Router
 from switchover.judge.block import Block, Tally, tally
 from switchover.machine.snapshot import Snapshot
 from switchover.routing.store import RedisRoutingStore
 from switchover.testing.embedded.ports import free_port
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 AGREEMENT = {
     "default": "ignore",
     "fields": [{"path": "risk_score", "compare": "number", "absolute": 0.1}],
 }
-
-
-def module(name: str, *arguments: object, **settings: Any) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", f"examples.mood.{name}", *map(str, arguments)]
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings
-    )
-
-
-@contextmanager
-def running(system: str, models: Path, *options: str) -> Iterator[str]:
-    """A service as a process, healthy; gives its base URL."""
-    service = Service(ROOT, models.parent, system, free_port(), *options)
-    try:
-        yield service.start().url
-    finally:
-        service.stop()
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("mood") / "models"
-    train(folder, subjects=20)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def weeks() -> list[dict[str, Any]]:
-    return cut(generate(subjects=30, days=10, seed=SEED + 1)).requests()
-
-
-@pytest.fixture(scope="module")
-def legacy(models: Path) -> Iterator[str]:
-    with running("legacy", models) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def candidate(models: Path) -> Iterator[str]:
-    with running("candidate", models) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def faulty(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """Starts a faulty candidate once per set of options."""
-    started: dict[tuple[str, ...], str] = {}
-    with ExitStack() as stack:
-
-        def start(*options: str) -> str:
-            if options not in started:
-                store = tmp_path_factory.mktemp("store") / "candidate.sqlite"
-                started[options] = stack.enter_context(
-                    running("candidate", models, "--store", str(store), *options)
-                )
-            return started[options]
-
-        yield start
 
 
 def looks(redis_url: str, migration: str) -> dict[str, dict[str, Tally]]:
@@ -201,7 +136,7 @@ def test_a_dead_candidate_costs_the_callers_nothing(
 
 @pytest.mark.req("M1")
 def test_traffic_finishes_on_sigterm_and_reports(
-    redis_url: str, legacy: str, candidate: str, tmp_path: Path
+    module: Callable[..., Any], redis_url: str, legacy: str, candidate: str, tmp_path: Path
 ) -> None:
     """Requests in flight end well, the report is complete and nothing failed."""
     report = tmp_path / "traffic.json"

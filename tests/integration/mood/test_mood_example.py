@@ -7,10 +7,9 @@ import json
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,76 +20,14 @@ import pytest
 from examples.mood.adapters import to_cds_v1, to_cds_v2
 from examples.mood.cds import DecisionSupport
 from examples.mood.connections import Connections, Unanswered
-from examples.mood.demo.services import Service
-from examples.mood.generated import SEED, generate
 from examples.mood.record import record
-from examples.mood.train import train
-from examples.mood.weeks import cut
 from switchover.testing.embedded.ports import free_port
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CLIENT = httpx.Client(timeout=10, trust_env=False)
 LEGACY_FIELDS = {
     "model_version", "subject", "window_end", "horizon_hours", "risk_score", "generated_at",
 }  # fmt: skip
-
-
-def module(name: str, *arguments: object, **settings: Any) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", f"examples.mood.{name}", *map(str, arguments)]
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings
-    )
-
-
-@contextmanager
-def running(system: str, models: Path, *options: str) -> Iterator[str]:
-    """A service as a process, healthy; gives its base URL."""
-    service = Service(ROOT, models.parent, system, free_port(), *options)
-    try:
-        yield service.start().url
-    finally:
-        service.stop()
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("mood") / "models"
-    train(folder, subjects=20)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def weeks() -> list[dict[str, Any]]:
-    return cut(generate(subjects=30, days=10, seed=SEED + 1)).requests()
-
-
-@pytest.fixture(scope="module")
-def legacy(models: Path) -> Iterator[str]:
-    with running("legacy", models) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def candidate(models: Path) -> Iterator[str]:
-    with running("candidate", models) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def faulty(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """Starts a faulty candidate once per set of options."""
-    started: dict[tuple[str, ...], str] = {}
-    with ExitStack() as stack:
-
-        def start(*options: str) -> str:
-            if options not in started:
-                store = tmp_path_factory.mktemp("store") / "candidate.sqlite"
-                started[options] = stack.enter_context(
-                    running("candidate", models, "--store", str(store), *options)
-                )
-            return started[options]
-
-        yield start
 
 
 def ask(
@@ -191,7 +128,7 @@ def test_each_assessment_is_stored_once_per_request_id(
 
 @pytest.mark.req("M1")
 def test_a_service_that_is_told_to_stop_keeps_what_it_answered(
-    models: Path, tmp_path: Path, weeks: list[dict[str, Any]]
+    running: Callable[..., Any], models: Path, tmp_path: Path, weeks: list[dict[str, Any]]
 ) -> None:
     """The last batch is written on the way out."""
     store = tmp_path / "kept.sqlite"
@@ -204,7 +141,9 @@ def test_a_service_that_is_told_to_stop_keeps_what_it_answered(
 
 
 @pytest.mark.req("M1")
-def test_a_service_with_damaged_weights_refuses_to_start(models: Path, tmp_path: Path) -> None:
+def test_a_service_with_damaged_weights_refuses_to_start(
+    module: Callable[..., Any], models: Path, tmp_path: Path
+) -> None:
     """Exit code 2 and one line about the checksum, no traceback."""
     for name in ("metadata.json", "forecast.npz"):
         (tmp_path / name).write_bytes((models / name).read_bytes())
@@ -319,7 +258,7 @@ def test_the_recordings_of_the_repository_are_the_shapes_of_today(
 
 @pytest.mark.req("M1")
 def test_a_closed_kept_alive_connection_is_replaced(
-    models: Path, tmp_path: Path, weeks: list[dict[str, Any]]
+    module: Callable[..., Any], models: Path, tmp_path: Path, weeks: list[dict[str, Any]]
 ) -> None:
     """After a restart of the service the next request works; with nobody there it says so."""
     body = json.dumps(weeks[0]).encode()

@@ -1,0 +1,107 @@
+"""What Switchover costs on a caller's path, beside the bare hash it can't be faster than.
+
+Prints one JSON document; times are medians in nanoseconds, ratios are of medians of one run.
+Run it on a quiet machine: `make bench`.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import timeit
+from collections.abc import Callable
+from typing import Any
+
+from xxhash import xxh3_64_intdigest
+
+from switchover.judge import rollout
+from switchover.judge.agreement import Agreement
+from switchover.judge.block import Tally
+from switchover.judge.gate import GateSpec
+from switchover.judge.sketch import bucket_of
+from switchover.machine.snapshot import Snapshot
+from switchover.observe.recorder import Recorder
+from switchover.routing.router import Router
+from switchover.routing.snapshot import compile_snapshot
+from switchover.testing.routing import InMemoryBlockStream
+
+KEYS = [f"subject-{number}" for number in range(1000)]
+ANSWER = {"risk_score": 0.42, "model_version": "0.2.0", "subject": "s", "horizon_hours": 24,
+          "window_end": "2026-01-05T09:00:00Z", "series": [0.1] * 168}  # fmt: skip
+
+
+def median_ns(call: Callable[[Any], object], inputs: list[Any], repeat: int = 15) -> float:
+    """Median time of one call over ``inputs``, the loop included."""
+
+    def run() -> None:
+        for item in inputs:
+            call(item)
+
+    return statistics.median(timeit.repeat(run, number=1, repeat=repeat)) / len(inputs) * 1e9
+
+
+def routing() -> dict[str, float]:
+    """A decision on a string key against hash and modulo alone."""
+    router = Router("bench", "redis://127.0.0.1:1/0")
+    router._install(compile_snapshot(Snapshot("bench", 1, "gradual", 2500, salt="s")))
+    bare = median_ns(lambda key: xxh3_64_intdigest(key.encode()) % 10_000, KEYS * 20)
+    routed = median_ns(router.route, KEYS * 20)
+    return {"bare_hash": bare, "route": routed, "ratio": routed / bare}
+
+
+def recording() -> dict[str, float]:
+    """One observation of each kind."""
+    recorder = Recorder("bench", flush_every=3600, destination=InMemoryBlockStream())
+    return {
+        "record_bool": median_ns(
+            lambda good: recorder.record("success_rate", good, system="candidate"), [True] * 20_000
+        ),
+        "record_float": median_ns(
+            lambda value: recorder.record("latency", value, system="candidate"), [0.0123] * 20_000
+        ),
+    }
+
+
+def comparing() -> dict[str, float]:
+    """One comparison of two answers of about 2 KB."""
+    rules = Agreement.from_dict(
+        {"default": "ignore", "fields": [
+            {"path": "risk_score", "compare": "number", "absolute": 0.1},
+            {"path": "series[*]", "compare": "number", "relative": 0.05},
+        ]}
+    )  # fmt: skip
+    return {"compare_2kb": median_ns(lambda pair: rules.compare(*pair), [(ANSWER, ANSWER)] * 500)}
+
+
+def judging() -> dict[str, float]:
+    """One look at one gate of each kind."""
+    counts = {bucket_of(0.02 + 0.001 * step): 10 for step in range(60)}
+    tally = Tally(600, 6, 12.0, 0.3, counts)
+    look = {"m": {"legacy": tally, "candidate": tally, "pair": tally}}
+    figures = {}
+    limits = {"proportion": 0.1, "quantile": 0.2, "relative_rate": 1.5, "relative_quantile": 1.5,
+              "memory": 0.2, "count": 10_000_000.0}  # fmt: skip
+    for kind, limit in limits.items():
+        gates = [GateSpec(kind, kind, "m", limit)]
+        rules = rollout.Rules(planned_looks=1440)
+        evidence = [rollout.enter_stage(rollout.begin(gates), "canary-10", "canary")]
+
+        def step(at: int, gates: Any = gates, rules: Any = rules, evidence: Any = evidence) -> None:
+            evidence[0] = rollout.observe(gates, rules, evidence[0], look, at=at * 60.0)
+
+        figures[f"look_{kind}"] = median_ns(step, list(range(400)), repeat=5)
+    return figures
+
+
+def main() -> int:
+    """Measure everything and print it."""
+    figures = {"python": sys.version.split()[0], **routing(), **recording(), **comparing(),
+               **judging()}  # fmt: skip
+    rounded = {k: round(v, 2) if isinstance(v, float) else v for k, v in figures.items()}
+    print(json.dumps(rounded, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
