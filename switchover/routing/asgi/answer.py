@@ -95,7 +95,11 @@ class Capture:
             self._body += message.get("body", b"")
             self.overflowed = len(self._body) > self._limit
             self.complete = not (message.get("more_body", False) or self.overflowed)
+        elif message["type"] in ("http.response.pathsend", "http.response.zerocopysend"):
+            # A file that the server sends by itself: its bytes never come by here.
+            self.overflowed = True
         if self.overflowed:
+            self.complete = False
             self._body.clear()
 
     def answer(self) -> Answer | None:

@@ -11,6 +11,8 @@ from switchover.routing.asgi.protocol import Message, Send
 
 #: Statuses of the candidate that legacy may make good.
 FAILED = frozenset({500, 502, 503, 504})
+#: Messages that carry the body or a part of it; the last two by an extension of the server's.
+BODY = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
 #: Seconds in which an answer that is held back has to end.
 HELD_FOR = 1.0
 
@@ -51,7 +53,7 @@ class Reply:
             self._start(message)
             if self._headers and not self.held:
                 message = {**message, "headers": [*message["headers"], *self._headers]}
-        elif kind == "http.response.body" and not message.get("more_body", False):
+        elif kind in BODY and not message.get("more_body", False):
             self.finished = True
             if not self._endless:
                 self.seconds = time.perf_counter() - self._began

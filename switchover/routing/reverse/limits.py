@@ -12,7 +12,8 @@ class Limits:
     """Sizes in bytes, times in seconds.
 
     ``read`` is the longest silence of a system, before its answer and within it; an event
-    stream may be silent for as long as it likes. ``pool`` is the wait for one of
+    stream may be silent for as long as it likes. ``client`` is the longest silence of a client
+    within its body. ``pool`` is the wait for one of
     ``connections``. ``idle`` is how long an unused connection is kept.
     """
 
@@ -21,6 +22,7 @@ class Limits:
     connect: float = 2.0
     read: float = 60.0
     write: float = 30.0
+    client: float = 30.0
     pool: float = 2.0
     connections: int = 200
     # Below what servers commonly keep, so that they do not close one that is being used.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -56,7 +57,7 @@ class ReverseProxy:
         if refused := self._refusal(scope):
             await out.error(*refused)
             return
-        counted = _Counted(receive, self._limits.body)
+        counted = _Counted(receive, self._limits)
         try:
             await self._app(scope, counted, out)
         except UpstreamFailed as error:
@@ -69,6 +70,9 @@ class ReverseProxy:
             await out.error(502, "bad_gateway", "the request could not be passed on")
         if counted.exceeded:
             await out.error(413, "too_large", f"a body has at most {self._limits.body} bytes")
+        elif counted.late:
+            detail = f"nothing of the body came for {self._limits.client:g} s"
+            await out.error(408, "request_timeout", detail)
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
         headers = scope["headers"]
@@ -146,17 +150,27 @@ class _Out:
 
 
 class _Counted:
-    """Receives a body up to ``limit`` bytes; more of it ends as if the client had left."""
+    """Receives a body within the limits; one beyond them ends as if the client had left.
 
-    def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive, self._left = receive, limit
-        self.exceeded = False
+    So a client that sends for ever, or nothing for ever, holds no connection to a system.
+    """
+
+    def __init__(self, receive: Receive, limits: Limits) -> None:
+        self._receive, self._left, self._patience = receive, limits.body, limits.client
+        self._complete = self.exceeded = self.late = False
 
     async def __call__(self) -> Message:
-        if self.exceeded:
+        if self.exceeded or self.late:
             return {"type": "http.disconnect"}
-        message = await self._receive()
+        try:
+            # After the body the next message is the client's leaving: that may take its time.
+            async with asyncio.timeout(None if self._complete else self._patience):
+                message = await self._receive()
+        except TimeoutError:
+            self.late = True
+            return {"type": "http.disconnect"}
         if message["type"] == "http.request":
+            self._complete = not message.get("more_body", False)
             self._left -= len(message.get("body", b""))
             if self._left < 0:
                 self.exceeded = True

@@ -32,8 +32,8 @@ class Upstream:
     Bodies stream and are never kept whole; the answer is read once the request's body is
     out, so a system that answers at length while it still reads has to wait. When the system
     gives no answer, ``UpstreamFailed`` is raised before anything was sent to the client. A
-    client that leaves ends the request to the system too. The system gets the caller's ``host`` header, unless
-    ``keep_host`` is False.
+    client that leaves ends the request to the system too. The system gets the caller's
+    ``host`` header, unless ``keep_host`` is False.
     """
 
     def __init__(
@@ -174,7 +174,8 @@ class Upstream:
     def _request(self, scope: Scope, body: Body) -> httpx.Request:
         headers = self.headers(scope)
         given = has_body(scope["headers"])
-        if given and content_length(headers) is None:
+        chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
+        if given and (chunked or content_length(headers) is None):
             headers = [pair for pair in headers if pair[0] != b"content-length"]
             headers.append((b"transfer-encoding", b"chunked"))
         limits = self.limits

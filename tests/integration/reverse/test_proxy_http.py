@@ -325,3 +325,30 @@ def test_small_answers_do_not_wait_for_an_acknowledgement() -> None:
     """asyncio sends at once only on sockets that name their protocol."""
     with listening("127.0.0.1:0") as sock:
         assert sock.proto == socket.IPPROTO_TCP
+
+
+@pytest.mark.req("T11")
+def test_a_client_that_stalls_in_its_body_is_let_go(world: Any, until: Any) -> None:
+    """It gets 408, and the connection to the system is free again."""
+    url = world.proxy(options=ProxyOptions(limits=Limits(client=0.2)))
+    head = b"POST /hang HTTP/1.1\r\nhost: s\r\ncontent-length: 10\r\nconnection: close\r\n\r\n"
+    answer = raw(url, head + b"half")
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"request_timeout" in answer
+    assert world.records.seen == []
+
+
+@pytest.mark.req("T11")
+def test_a_chunked_body_that_also_claims_a_length_is_sent_chunked_or_refused(world: Any) -> None:
+    """The two never disagree behind the proxy, where a request could hide between them."""
+    url = world.proxy()
+    answer = raw(url, b"POST /status/200 HTTP/1.1\r\nhost: s\r\ncontent-length: 3\r\n"
+                      b"transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+                      b"5\r\nhello\r\n0\r\n\r\n")  # fmt: skip
+    if answer.startswith(b"HTTP/1.1 200"):
+        headers = world.legacy.seen[0]["headers"]
+        assert world.legacy.seen[0]["length"] == 5
+        assert "content-length" not in headers
+    else:
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert world.legacy.seen == []

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
 import zlib
 
 import pytest
 
 from switchover.routing.asgi.answer import Answer, Capture, HttpReading, unpacked
+from switchover.routing.asgi.reply import Reply
 
 
 def answer(body: bytes, status: int = 200, **headers: str) -> Answer:
@@ -58,4 +60,23 @@ def test_an_event_stream_is_not_kept() -> None:
     capture.add({"type": "http.response.start", "status": 200,
                  "headers": [(b"Content-Type", b"text/event-stream")]})  # fmt: skip
     capture.add({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": False})
+    assert capture.answer() is None
+
+
+@pytest.mark.req("INV9")
+@pytest.mark.parametrize("kind", ["http.response.pathsend", "http.response.zerocopysend"])
+def test_a_file_that_the_server_sends_is_an_answer_but_not_kept(kind: str) -> None:
+    """It counts as finished, and is not taken for an empty answer in a comparison."""
+    capture = Capture(100)
+
+    async def send(message: object) -> None:
+        """Nobody listens."""
+
+    async def run() -> Reply:
+        reply = Reply(send, capture=capture)
+        await reply({"type": "http.response.start", "status": 200, "headers": []})
+        await reply({"type": kind, "path": "/f", "more_body": False})
+        return reply
+
+    assert asyncio.run(run()).finished
     assert capture.answer() is None
