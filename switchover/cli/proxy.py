@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from switchover.cli.session import Json, print_json, say, verb
+from switchover.cli.session import Json, Overlays, PlanFile, print_json, say, verb
 
 app = verb()
 
-_Plan = Annotated[Path, typer.Argument(help="The plan, a YAML file.", metavar="PLAN")]
-_Overlays = Annotated[
-    list[Path] | None,
-    typer.Option("--overlay", "-o", help="A YAML file laid over the plan; may be repeated."),
-]
 _Listen = Annotated[str, typer.Option(help="HOST:PORT; port 0 takes any that is free.")]
 _Body = Annotated[float, typer.Option(help="Longest request body, in MiB.")]
 _Read = Annotated[float, typer.Option(help="Seconds a system may be silent; not event streams.")]
@@ -40,8 +34,8 @@ _Trust = Annotated[
 
 @app.command()
 def proxy(
-    plan: _Plan,
-    overlay: _Overlays = None,
+    plan: PlanFile,
+    overlay: Overlays = None,
     listen: _Listen = "127.0.0.1:8080",
     max_body: _Body = 100.0,
     read_timeout: _Read = 60.0,

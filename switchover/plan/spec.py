@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from switchover.plan.catalogue import METRICS, GateKind
 from switchover.plan.cron import Cron
 from switchover.plan.form import Form, Model, Slug, Target, Url, UrlPath, at_key
+from switchover.plan.proxies import Proxy
 from switchover.plan.units import Fraction, Limit, Moment, Percent, Seconds
 
 
@@ -388,3 +389,4 @@ class Plan(Model):
     schedule: Schedule = Field(Schedule(), description="when advance runs by itself")
     notify: Notify = Field(Notify(), description="where notices go")
     rollback: Rollback = Field(Rollback(), description="the way back")
+    proxies: list[Proxy] = Field([], description="proxies that split the traffic too")
