@@ -48,7 +48,7 @@ def proxy(
     trust_forwarded: _Trust = False,
     json: Json = False,
 ) -> None:
-    """Stand between callers and both systems, and send each request where the plan has it.
+    """Stand between callers and both systems, as a reverse proxy.
 
     For applications that can't add a library. Answers for itself under /-/switchover/health.
     """
