@@ -22,9 +22,10 @@ from examples.mood.actigraphy import Recording
 
 NAME = re.compile(r"^(condition|control)[_-]?(\w+)\.csv(\.gz)?$", re.IGNORECASE)
 DATES = ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y")
-TIMES = (" %H:%M:%S", " %H:%M", "T%H:%M:%S", " %H:%M:%S.%f")
+TIMES = (" %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", " %H:%M:%S.%f")
 FORMATS = tuple(date + time for date in DATES for time in TIMES)
 MIRROR = {"%d/%m/%Y": "%m/%d/%Y", "%m/%d/%Y": "%d/%m/%Y"}
+MISSING = ("", "na", "nan", "null")  # how exports write a minute that was not recorded
 MINUTE = pd.Timedelta(minutes=1)
 LONGEST = pd.Timedelta(days=400)
 
@@ -142,9 +143,9 @@ def _timestamps(path: Path, text: pd.Series) -> pd.Series:
 
 
 def _activity(path: Path, text: pd.Series) -> pd.Series:
-    """Counts as floats; an empty cell is a missing minute."""
+    """Counts as floats; an empty cell, NaN, NA and null are a missing minute."""
     value = pd.to_numeric(text, errors="coerce").astype("float64")
-    wrong = (value.isna() & (text != "")) | (value < 0) | np.isinf(value)
+    wrong = (value.isna() & ~text.str.lower().isin(MISSING)) | (value < 0) | np.isinf(value)
     if wrong.any():
         line = int(wrong.index[wrong][0])
         problem = f"activity {text.loc[line]!r} is not a count of 0 or more; repair the row"

@@ -15,12 +15,19 @@ from switchover.errors import InputError, Refused
 from switchover.plan.spec import CommandCheck
 
 SETTING = "SWITCHOVER_ALLOW_COMMANDS"
+#: Not for a plan's commands: with these one writes the ledger, seals it, or starts flow runs.
+WITHHELD = (
+    "SWITCHOVER_AUDIT_KEY",
+    "SWITCHOVER_DATABASE_URL",
+    "SWITCHOVER_SLACK_TOKEN",
+    "PREFECT_API_AUTH_STRING",
+)
 #: Characters of output in the result: the end, where test programs say what failed.
 OUTPUT = 8192
 
 
 def check_command(check: CommandCheck, directory: str, allowed: frozenset[str]) -> Outcome:
-    """Run ``check.argv`` in the plan's directory, without a shell.
+    """Run ``check.argv`` in the plan's directory, without a shell and without our own secrets.
 
     The program must be in the operator's list, as it is written in the plan. Raises
     ``Refused`` when it is not, ``InputError`` when it is not installed.
@@ -37,7 +44,8 @@ def check_command(check: CommandCheck, directory: str, allowed: frozenset[str]) 
     report = Path(directory) / check.coverage_file if check.coverage_file else None
     before = _stamp(report)
     try:
-        ended = run_process(check.argv, directory, check.timeout)
+        env = {name: value for name, value in os.environ.items() if name not in WITHHELD}
+        ended = run_process(check.argv, directory, check.timeout, env)
     except OSError as error:
         raise InputError(f"check {check.name!r}: {program} can't be run: {error}") from error
     detail: dict[str, Any] = {

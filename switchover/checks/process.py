@@ -8,7 +8,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 #: Bytes of output that are kept, from its end.
@@ -29,7 +29,9 @@ class Ended:
     seconds: float
 
 
-def run_process(argv: Sequence[str], directory: str, timeout: float) -> Ended:
+def run_process(
+    argv: Sequence[str], directory: str, timeout: float, env: Mapping[str, str]
+) -> Ended:
     """Run a program without a shell; at its end nothing of its process group is left running.
 
     Raises ``OSError`` when it can't be started.
@@ -38,6 +40,7 @@ def run_process(argv: Sequence[str], directory: str, timeout: float) -> Ended:
     process = subprocess.Popen(
         list(argv),
         cwd=directory,
+        env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from switchover.cli.session import Actor, Json, Migration, actor_or_login, print_json, say, verb
-from switchover.errors import DependencyUnavailable, NegativeAnswer
+from switchover.errors import NegativeAnswer
 from switchover.machine.state import Phase, State
 
 if TYPE_CHECKING:
-    from switchover.launcher.prefect_api import PrefectLauncher
+    from switchover.launcher.prefect_api import PrefectLauncher, RunState
 
 app = verb()
-
-#: Prefect's types of states that a run never leaves by itself.
-ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
 @app.command()
@@ -47,9 +43,8 @@ def advance(
     if not wait:
         print_json({"run": run}) if json else say(f"started flow run {run}")
         return
-    kind = _followed(launcher, run, timeout, quiet=json)
+    kind, _, message = _followed(launcher, run, timeout, quiet=json)
     if kind != "COMPLETED":
-        message = launcher.state(run)[2]
         raise NegativeAnswer(f"flow run {run} ended {kind.lower()}: {message}")
     case = context.open(migration)
     after, stages = case.state, case.stages
@@ -78,20 +73,10 @@ def _failure(before: State, after: State) -> str:
     return ""
 
 
-def _followed(launcher: PrefectLauncher, run: str, timeout: float, *, quiet: bool) -> str:
-    """Wait for the end of a run, telling each change of its state; gives the type of the last."""
-    deadline = time.monotonic() + timeout
-    told = ""
-    while True:
-        kind, name, _ = launcher.state(run)
-        if name != told and not quiet:
-            say(f"flow run {run}: {(name or kind).lower()}")
-        told = name
-        if kind in ENDED:
-            return kind
-        if time.monotonic() > deadline:
-            raise DependencyUnavailable(
-                "Prefect",
-                f"after {timeout:g} s flow run {run} is still {name.lower()}; is a worker running?",
-            )
-        time.sleep(0.5)
+def _followed(launcher: PrefectLauncher, run: str, timeout: float, *, quiet: bool) -> RunState:
+    """Wait for the end of a run, telling each change of its state; gives the last one."""
+
+    def tell(state: RunState) -> None:
+        say(f"flow run {run}: {(state[1] or state[0]).lower()}")
+
+    return launcher.wait(run, timeout, None if quiet else tell)

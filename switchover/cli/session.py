@@ -78,13 +78,13 @@ def actor_or_login(actor: str, settings: Settings | None = None) -> str:
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on one line of standard output."""
-    sys.stdout.write(json.dumps(document, default=str) + "\n")
+    """One JSON document on one line of standard output, at once: a pipe may wait for it."""
+    print(json.dumps(document, default=str), flush=True)
 
 
 def say(text: str) -> None:
-    """Plain text for people."""
-    print(text)
+    """Plain text for people, at once: `make up > log` stays for hours."""
+    print(text, flush=True)
 
 
 def warn(text: str) -> None:

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import json
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -33,9 +34,12 @@ def resolve(target: str, role: str) -> Function:
     """The function that ``module:function`` names; ``role`` is what the message calls it.
 
     Modules come from the Python path and from nowhere else, so a plan runs no file that
-    the operator has not installed. Raises ``InputError``.
+    the operator has not installed. The standard library's functions are refused: with
+    ``os:system`` a recording would be a command. Raises ``InputError``.
     """
     module_name, _, name = target.partition(":")
+    if _standard(module_name):
+        raise InputError(_not_yours(target, role, module_name))
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -54,9 +58,23 @@ def resolve(target: str, role: str) -> Function:
     if not callable(function):
         what = "is not a function" if hasattr(module, name) else "does not exist"
         raise InputError(f"{role} {target}: {name} {what} in {module_name}; correct the plan")
+    home = getattr(function, "__module__", None) or module_name
+    if (inspect.isroutine(function) or inspect.isclass(function)) and _standard(home):
+        raise InputError(_not_yours(target, role, home))
     if inspect.iscoroutinefunction(function):
         raise InputError(f"{role} {target}: is async; make it a plain function")
     return function  # type: ignore[no-any-return]
+
+
+def _standard(module_name: str) -> bool:
+    return module_name.partition(".")[0] in sys.stdlib_module_names
+
+
+def _not_yours(target: str, role: str, module_name: str) -> str:
+    return (
+        f"{role} {target}: {module_name} is of Python's standard library; "
+        "name a function of your own"
+    )
 
 
 def adapt(function: Function, answer: Any) -> Adapted:

@@ -17,7 +17,7 @@ from switchover.engine.push import push
 from switchover.engine.reconcile import reconcile
 from switchover.engine.roll_back import roll_back
 from switchover.errors import LostRace
-from switchover.machine.action import Action, Ask, CheckData, Enter, Expire, RollBack, Void, Work
+from switchover.machine.action import Action, Ask, CheckData, Enter, Expire, RollBack, Void
 from switchover.machine.decide import Facts, decide
 from switchover.machine.event import ApprovalRequested, StageEntered
 from switchover.machine.state import Phase
@@ -139,8 +139,3 @@ def action_name(action: Action) -> str:
     """The action in a word, for programs: ``enter``, ``wait``, ``check_data``."""
     names = {CheckData: "check_data", RollBack: "roll_back"}
     return names.get(type(action), type(action).__name__.lower())
-
-
-def needs_work(action: Action) -> bool:
-    """True when a flow has to run something before the step can be taken."""
-    return isinstance(action, Work | CheckData)

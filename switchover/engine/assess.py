@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from switchover.engine.collect import at_stage
+from switchover.engine.collect import at_stage, heard_key
 from switchover.engine.context import Case
 from switchover.judge import rollout
+from switchover.judge.gate import kinds
 from switchover.judge.rollout import Evidence
 from switchover.judge.verdict import StageReading
 from switchover.machine.action import Action
@@ -57,16 +58,28 @@ def due(case: Case) -> Action:
     return decide(case.state, case.stages, facts(case))
 
 
-def last_heard(case: Case, stored: dict[str, Any] | None) -> float:
-    """When the newest evidence of the stage was recorded, or the stage began."""
-    return max(stored["last_at"] if stored else 0.0, case.state.entered_at)
+def last_heard(case: Case, stored: dict[str, Any] | None) -> tuple[float, str]:
+    """When the gate that waits the longest heard of what it needs, or the stage began, and what
+    it waits for: no gate may pass on what it heard before it fell silent."""
+    heard = (stored or {}).get("heard", {})
+    needed = [
+        heard_key(gate.metric, system)
+        for gate in case.gates
+        if case.stage.kind in gate.stages
+        for system in kinds()[gate.kind].needs
+    ]
+    newest, what = min(((heard.get(key, 0.0), key) for key in needed), default=(0.0, ""))
+    return max(newest, case.state.entered_at), what
 
 
 def _silence(case: Case, stored: dict[str, Any] | None) -> str:
     """The sentence for missing evidence past the plan's limit; empty while data flow."""
     if case.stage.work or case.state.phase in TERMINAL:
         return ""
-    silent = case.context.timestamp - last_heard(case, stored)
+    heard, what = last_heard(case, stored)
+    silent = case.context.timestamp - heard
     if silent <= case.plan.judgement.no_data_after:
         return ""
-    return f"no evidence has arrived for {silent / 60:.0f} minutes; is the recorder running?"
+    return (
+        f"no evidence of {what} has arrived for {silent / 60:.0f} minutes; is the recorder running?"
+    )

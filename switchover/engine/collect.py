@@ -60,21 +60,41 @@ def fold(case: Case, stored: dict[str, Any] | None, blocks: Sequence[Block]) -> 
     if not current:
         return document
     # A recorder whose clock is ahead must not hide that it falls silent.
-    last = min(max(block.start + block.seconds for block in current), case.context.timestamp)
+    now = case.context.timestamp
+    last = min(max(block.start + block.seconds for block in current), now)
+    heard = dict(document.get("heard", {}))
+    judged = {gate.metric for gate in case.gates}
+    for block in current:
+        if block.metric in judged and block.n > 0:
+            key = heard_key(block.metric, block.system)
+            heard[key] = max(min(block.start + block.seconds, now), heard.get(key, 0.0))
     evidence = rollout.observe(
         case.gates,
         case.rules,
         Evidence.from_dict(document["judge"]),
         tally(current),
-        tally(block for block in current if block.start >= document["entered_at"]),
+        tally(block for block in current if _of_stage(block, document)),
         at=last,
     )
     return {
         **document,
         "judge": evidence.to_dict(),
         "last_at": max(document["last_at"], last),
+        "heard": heard,
         "blocks": document["blocks"] + len(current),
     }
+
+
+def heard_key(metric: str, system: str) -> str:
+    """Under what the evidence keeps when it last heard of a metric; pairs are the candidate's."""
+    return f"{'legacy' if system == 'legacy' else 'candidate'} {metric}"
+
+
+def _of_stage(block: Block, document: dict[str, Any]) -> bool:
+    """Recorded since the stage began, by its time and, where it is known, by its epoch: with a
+    clock that is ahead, answers at the old split would speak for the new one."""
+    by_epoch = block.epoch == 0 or block.epoch >= document.get("epoch", 0)
+    return by_epoch and bool(block.start >= document["entered_at"])
 
 
 def at_stage(case: Case, stored: dict[str, Any] | None) -> dict[str, Any]:
@@ -104,5 +124,6 @@ def at_stage(case: Case, stored: dict[str, Any] | None) -> dict[str, Any]:
         **document,
         "stage": state.stage,
         "entered_at": state.entered_at,
+        "epoch": state.epoch,
         "judge": turned.to_dict(),
     }

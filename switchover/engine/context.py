@@ -125,6 +125,7 @@ def persist(
 
     ``make`` returns None when there is nothing (left) to write. For events that are right
     whatever came in between; a step forward uses :meth:`Case.append` and gives way instead.
+    An event that names its actor is written under that name.
     """
     for _ in range(ATTEMPTS - 1):
         case = context.open(migration)
@@ -132,9 +133,15 @@ def persist(
         if made is None:
             return case
         try:
-            return case.append(made[0], actor=actor, effects=made[1])
+            return case.append(made[0], actor=_named(made[0], actor), effects=made[1])
         except LostRace:
             time.sleep(random.uniform(0, _STEP_ASIDE))
     case = context.open(migration)
     made = make(case)
-    return case if made is None else case.append(made[0], actor=actor, effects=made[1])
+    if made is None:
+        return case
+    return case.append(made[0], actor=_named(made[0], actor), effects=made[1])
+
+
+def _named(event: Event, actor: str) -> str:
+    return str(getattr(event, "actor", actor))

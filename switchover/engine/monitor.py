@@ -80,7 +80,7 @@ def _noted(context: Context, case: Case) -> bool:
 
     Every stage with traffic changes routing when it begins, so older entries are not read.
     """
-    heard = last_heard(case, context.ledger.evidence(case.state.migration))
+    heard, _ = last_heard(case, context.ledger.evidence(case.state.migration))
     return any(
         entry.kind == Noted.kind
         and entry.payload["topic"] == "silence"

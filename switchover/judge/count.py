@@ -19,6 +19,7 @@ class Count:
     """Events of the candidate, counted."""
 
     weighted = False
+    needs: tuple[str, ...] = ("candidate",)
 
     def check(self, spec: GateSpec) -> None:
         """The limit is a number of events."""

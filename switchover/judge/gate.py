@@ -89,6 +89,8 @@ class Kind(Protocol):
 
     #: Whether its rollback evidence takes part in the weighted sum.
     weighted: bool
+    #: The systems without which it learns nothing; ``candidate`` stands for pairs as well.
+    needs: tuple[str, ...]
 
     def check(self, spec: GateSpec) -> None:
         """Raise ``ValueError`` if this kind can't work with the spec."""

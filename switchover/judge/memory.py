@@ -44,6 +44,7 @@ class Memory:
     """A gauge of both systems: interval by interval, so without counting its samples."""
 
     weighted = True
+    needs: tuple[str, ...] = ("candidate", "legacy")
 
     def check(self, spec: GateSpec) -> None:
         """The limits are relative growths; legacy's own size is 0."""

@@ -20,6 +20,7 @@ class Proportion:
     """A yes/no metric of the candidate, or of pairs of answers."""
 
     weighted = True
+    needs: tuple[str, ...] = ("candidate",)
 
     def check(self, spec: GateSpec) -> None:
         """The limits are rates strictly between 0 and 1."""

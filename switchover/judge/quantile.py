@@ -23,6 +23,7 @@ class Quantile:
     """A measured value of the candidate against a fixed limit."""
 
     weighted = True
+    needs: tuple[str, ...] = ("candidate",)
 
     def check(self, spec: GateSpec) -> None:
         """The limit is a positive value."""

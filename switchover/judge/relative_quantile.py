@@ -42,6 +42,7 @@ class RelativeQuantile:
     """A measured value of both systems, compared."""
 
     weighted = True
+    needs: tuple[str, ...] = ("candidate",)
 
     def check(self, spec: GateSpec) -> None:
         """The limits are ratios above 0."""

@@ -43,6 +43,7 @@ class RelativeRate:
     """A yes/no metric of both systems, compared."""
 
     weighted = True
+    needs: tuple[str, ...] = ("candidate",)
 
     def check(self, spec: GateSpec) -> None:
         """The limits are ratios above 0."""

@@ -79,6 +79,7 @@ def write_environment(path: Path, values: Mapping[str, str]) -> None:
     text = "".join(f"{name}={value}\n" for name, value in sorted(values.items()))
     temporary = path.with_suffix(".new")
     temporary.touch(mode=0o600)
+    temporary.chmod(0o600)  # one that a crash or somebody else left behind
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from switchover.checks.command import WITHHELD
 from switchover.checks.runner import HttpCheckRunner
 from switchover.errors import InputError, Refused
 from switchover.plan.spec import CommandCheck, Plan
@@ -97,6 +98,18 @@ def test_a_failing_command_shows_the_end_of_its_output_without_secrets(
     assert "***" in result.detail["output"]
     assert "very-secret-value" not in result.detail["output"]
     assert len(result.detail["output"]) <= 8192
+
+
+@pytest.mark.req("P1")
+def test_a_command_does_not_get_switchovers_own_secrets(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redaction can be got round, by printing a secret backwards; not having it can't."""
+    for name in WITHHELD:
+        monkeypatch.setenv(name, "very-secret-value")
+    monkeypatch.setenv("PLAIN", "kept")
+    result = python(run, f"import os; print([os.environ.get(n) for n in {[*WITHHELD, 'PLAIN']}])")
+    assert result.detail["output"].strip() == "[None, None, None, None, 'kept']"
 
 
 @pytest.mark.req("P1")

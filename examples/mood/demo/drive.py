@@ -17,7 +17,6 @@ from switchover.machine.state import TERMINAL, Phase, State
 APPROVER = "ada.meyer"
 #: Failing checks are tried again so often before the demonstration gives up.
 PATIENCE = 5
-_ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
 class Driver:
@@ -105,15 +104,10 @@ class Driver:
         self._wait(self._launcher.start(deployment, parameters, key), deadline)
 
     def _wait(self, run: str, deadline: float) -> None:
-        while True:
-            kind, name, message = self._launcher.state(run)
-            if kind in _ENDED:
-                if kind != "COMPLETED":
-                    raise SwitchoverError(f"flow run {run} ended {name}: {message}")
-                return
-            if time.monotonic() > deadline:
-                raise SwitchoverError(f"flow run {run} did not end in time ({name})")
-            time.sleep(0.1)
+        left = max(0.0, deadline - time.monotonic())
+        kind, name, message = self._launcher.wait(run, left, interval=0.1)
+        if kind != "COMPLETED":
+            raise SwitchoverError(f"flow run {run} ended {name}: {message}")
 
     def _tell(self, before: State, title: str, reading: Any) -> None:
         after = self.state

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rich.console import Console
+from rich.markup import render
 from rich.status import Status
 from rich.table import Table
 
@@ -37,7 +38,7 @@ class Narrator:
     def say(self, text: str, **facts: Any) -> None:
         """One thing that happened."""
         if self.style == "json":
-            self._emit("event", text=text, **facts)
+            self._emit("event", text=render(text).plain, **facts)
         else:
             self._console.print(f"[dim]{self._clock()}[/dim] {text}", highlight=False)
 

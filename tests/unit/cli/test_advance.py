@@ -8,6 +8,8 @@ import pytest
 
 from switchover.cli import advance
 from switchover.errors import DependencyUnavailable
+from switchover.launcher import prefect_api
+from switchover.launcher.prefect_api import PrefectLauncher
 
 STATES = [
     ("SCHEDULED", "Scheduled"),
@@ -18,13 +20,13 @@ STATES = [
 ]
 
 
-class Launcher:
+class Launcher(PrefectLauncher):
     """A run that goes through ``states`` and stays in the last."""
 
     def __init__(self, states: list[tuple[str, str]]) -> None:
         self._states = list(states)
 
-    def state(self, run: str) -> tuple[str, str, str]:
+    def state(self, run_id: str) -> tuple[str, str, str]:
         kind, name = self._states[0] if len(self._states) == 1 else self._states.pop(0)
         return kind, name, ""
 
@@ -33,16 +35,16 @@ class Launcher:
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sleeping lets the time pass without waiting."""
     now = [0.0]
-    monkeypatch.setattr(advance.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(advance.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(prefect_api, "monotonic", lambda: now[0])
+    monkeypatch.setattr(prefect_api, "sleep", lambda s: now.__setitem__(0, now[0] + s))
 
 
 def follow(states: list[tuple[str, str]], **options: Any) -> str:
-    launcher: Any = Launcher(states)
-    return advance._followed(launcher, "r1", options.pop("timeout", 60.0), **options)
+    timeout = options.pop("timeout", 60.0)
+    return advance._followed(Launcher(states), "r1", timeout, **options)[0]
 
 
-@pytest.mark.parametrize("end", advance.ENDED)
+@pytest.mark.parametrize("end", sorted(prefect_api.FINAL))
 def test_each_change_of_the_run_is_told_once(end: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Until the end, whichever it is."""
     assert follow([*STATES, (end, end.title())], quiet=False) == end
@@ -58,5 +60,5 @@ def test_programs_are_told_nothing_on_the_way(capsys: pytest.CaptureFixture[str]
 
 def test_a_run_that_nobody_takes_ends_the_wait() -> None:
     """The likely reason is named, as an unavailable dependency."""
-    with pytest.raises(DependencyUnavailable, match=r"after 3 s .* is still late; is a worker"):
+    with pytest.raises(DependencyUnavailable, match=r"still Late after 3 s; .* a worker"):
         follow(STATES[1:2], quiet=True, timeout=3.0)

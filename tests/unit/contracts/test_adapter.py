@@ -62,6 +62,22 @@ def test_a_module_that_is_not_there_is_named_with_the_remedy() -> None:
 
 
 @pytest.mark.req("C1")
+@pytest.mark.parametrize("target", ["os:system", "builtins:eval", "subprocess:run"])
+def test_no_recording_becomes_a_command(target: str) -> None:
+    """SWITCHOVER_ALLOW_COMMANDS is no list that an adapter gets round."""
+    with pytest.raises(InputError, match="of Python's standard library; name a function of your"):
+        resolve(target, "adapter")
+
+
+@pytest.mark.req("C1")
+def test_a_command_by_way_of_another_module_is_refused_too(module: Any) -> None:
+    """What a module imports is not its own."""
+    name = module("from os import system")
+    with pytest.raises(InputError, match="of Python's standard library"):
+        resolve(f"{name}:system", "adapter")
+
+
+@pytest.mark.req("C1")
 def test_modules_beside_the_plan_are_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

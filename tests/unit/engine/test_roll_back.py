@@ -196,3 +196,19 @@ def test_the_candidates_flags_are_on_while_it_serves_and_off_after_a_rollback(wo
     assert world.routing.read("demo").flags == ("new-format",)
     back(world)
     assert world.routing.read("demo").flags == ()
+
+
+@pytest.mark.req("INV11")
+def test_the_entry_names_who_ordered_it_not_who_ordered_an_earlier_one(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another attempt that never reached routing still stands under the first halt."""
+    world.start()
+    world.to_canary()
+    back(world, actor="ann")
+    with monkeypatch.context() as patch:
+        patch.setattr("switchover.engine.start.project", lambda case: False)
+        world.start()
+    back(world, actor="bob")
+    entries = [e for e in world.ledger.entries("demo") if e.kind == "rolled_back"]
+    assert [(e.actor, e.payload["actor"]) for e in entries] == [("ann", "ann"), ("bob", "bob")]

@@ -10,6 +10,8 @@ import pytest
 
 from switchover.clock import ManualClock
 from switchover.engine.advance import take_step
+from switchover.engine.approve import decide_approval
+from switchover.engine.assess import assess
 from switchover.engine.collect import collect
 from switchover.engine.monitor import look
 from switchover.engine.status import why
@@ -133,3 +135,72 @@ def test_a_clock_that_goes_back_does_no_harm(world: Any) -> None:
     early = ManualClock(datetime.fromtimestamp(world.case.state.entered_at - 5, now.tzinfo))
     assert look(replace(world.context, clock=early), "demo", actor="m").action == "roll_back"
     assert world.routing.read("demo").mode == "emergency_rollback"
+
+
+@pytest.mark.req("INV6")
+@pytest.mark.parametrize(
+    "still",
+    [
+        [("success_rate", "legacy"), ("prediction_latency_p99", "legacy")],
+        [("success_rate", "candidate")],
+        [("cpu_share", "candidate")],
+    ],
+    ids=["legacy only", "one gate only", "a metric without a gate"],
+)
+def test_evidence_that_went_stale_does_not_promote(world: Any, still: list[Any]) -> None:
+    """A gate that passed early and fell silent holds the stage, whatever else arrives."""
+    world.start()
+    world.work()
+    world.step()
+    world.wait(0.02)
+    world.traffic()
+    for _ in range(60):
+        world.wait(1 / 60)
+        for metric, system in still:
+            world.stream.add(world.block(metric, system, 2000, value=0.05))
+        look(world.context, "demo", actor="monitor")
+    assert not world.step().did
+    assert "no evidence of" in why(world.context, "demo")["sentence"]
+    assert len(notes(world)) == 1
+    world.traffic()
+    assert world.step().action == "enter"
+
+
+@pytest.mark.req("INV6")
+def test_answers_at_the_old_split_do_not_speak_for_the_new_one(world: Any) -> None:
+    """Also where the recorder's clock is ahead; what it records next does."""
+    world.start()
+    world.to_canary()
+    before = world.case.state.epoch
+    world.wait(1.1)
+    world.traffic()
+    ahead = world.context.timestamp + 600
+    world.step()
+    decide_approval(world.context, "demo", "approve", approver="ada", via="cli")
+    assert world.step().action == "enter"
+    seen = []
+    for name, epoch in (("old", before), ("new", world.case.state.epoch)):
+        world.stream.add(
+            Block(name, "demo", "success_rate", "candidate", ahead, 60.0, 500, 0, epoch=epoch)
+        )
+        collect(world.context, "demo")
+        reading = assess(world.case)
+        seen.append({gate.gate: gate.n for gate in reading.gates}["success_rate"])
+    assert seen == [0, 500]
+
+
+@pytest.mark.req("INV6")
+def test_a_gauge_without_legacys_is_no_evidence(world: Any) -> None:
+    """Memory is judged against legacy's; without that a leak must not pass on old minutes."""
+    world.start(gates=[{"metric": "memory_usage_delta", "at_most": "20%"}])
+    world.work()
+    world.step()
+    for minute in range(80):
+        world.wait(1 / 60)
+        size = 100.0 + minute % 3 if minute < 40 else 500.0
+        world.stream.add(world.block("memory_usage_delta", "candidate", 12, value=size))
+        if minute < 40:
+            world.stream.add(world.block("memory_usage_delta", "legacy", 12, value=100.0))
+        look(world.context, "demo", actor="monitor")
+    assert not world.step().did
+    assert "no evidence of legacy memory_usage_delta" in why(world.context, "demo")["sentence"]

@@ -73,6 +73,7 @@ def test_generated_subjects_sleep_at_night_and_move_by_day() -> None:
         "%m/%d/%Y %H:%M",
         "%d.%m.%Y %H:%M",
         "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%dT%H:%M",
         "%Y-%m-%d %H:%M:%S.%f",
     ],
 )
@@ -109,8 +110,8 @@ def test_extra_columns_quotes_and_windows_lines_do_no_harm(tmp_path: Path) -> No
 
 @pytest.mark.req("M1")
 def test_gaps_blank_lines_and_repeated_minutes_are_understood(tmp_path: Path) -> None:
-    """A missing minute is NaN, an empty cell too, and a minute read twice keeps the mean."""
-    made = rows(6)
+    """A missing minute is NaN, an empty cell or NA too, and a minute read twice keeps the mean."""
+    made = rows(8)
     lines = [
         HEADER,
         made[0],
@@ -119,9 +120,11 @@ def test_gaps_blank_lines_and_repeated_minutes_are_understood(tmp_path: Path) ->
         made[3],
         made[3][:-1] + "5",
         made[5],
+        made[6].rpartition(",")[0] + ",NaN",
+        made[7].rpartition(",")[0] + ",NA",
     ]
     counts = read_file(file(tmp_path, lines)).counts
-    assert np.isnan(counts).tolist() == [False, True, True, False, True, False]
+    assert np.isnan(counts).tolist() == [False, True, True, False, True, False, True, True]
     assert counts[3] == 4.0
 
 
