@@ -4,11 +4,13 @@
     ├── InputError                bad input from the caller                    exit 2
     │   └── PlanError             one or more faults in a plan file
     ├── DependencyUnavailable     a named dependency can't be reached          exit 3
-    │   └── NoLedger              its database is there and empty: nothing was started yet
+    │   ├── NoLedger              its database is there and empty: nothing was started yet
+    │   └── UpstreamFailed        a system behind the proxy gave no answer
     ├── Refused                   understood, and not allowed now              exit 4
     │   ├── IllegalTransition     the machine has no such edge
     │   ├── LostRace              somebody else took the step first
     │   ├── StaleEpoch            a routing write older than what is stored
+    │   ├── StaleClaim            this claim on a work item is void
     │   ├── NotAuthorised         this person may not decide this
     │   └── Frozen                a freeze window or a global stop is on
     └── NegativeAnswer            asked and answered: no                       exit 1
@@ -79,6 +81,18 @@ class NoLedger(DependencyUnavailable):
     """The database holds no ledger yet: nothing was ever started there."""
 
 
+class UpstreamFailed(DependencyUnavailable):
+    """A system behind the proxy gave no answer.
+
+    ``status`` is what HTTP calls it (502, 503, 504); ``sent`` is False when the request
+    certainly did not reach the system, so that sending it elsewhere repeats nothing.
+    """
+
+    def __init__(self, system: str, detail: str, *, status: int = 502, sent: bool = True) -> None:
+        self.system, self.status, self.sent = system, status, sent
+        super().__init__(system, detail)
+
+
 class Refused(SwitchoverError):
     """The request was understood and is not allowed now."""
 
@@ -109,6 +123,17 @@ class StaleEpoch(Refused):
             f"{migration}: routing epoch {written} refused, the store holds {stored}"
             + (f" ({why})" if why else "")
         )
+
+
+class StaleClaim(Refused):
+    """A claim on a work item is void; what its owner brings is refused.
+
+    ``token`` is the claim's fencing token, ``stored`` the one that stands (0 for none).
+    """
+
+    def __init__(self, item: str, token: int, stored: int, why: str) -> None:
+        self.item, self.token, self.stored = item, token, stored
+        super().__init__(f"{item}: the claim with token {token} is void, as {why}; drop its result")
 
 
 class NotAuthorised(Refused):

@@ -169,6 +169,22 @@ class RoutingStore(Protocol):
         """Wait until every live router routes by ``epoch`` or newer, or ``timeout`` seconds."""
 
 
+class TrafficSplit(Protocol):
+    """A proxy that splits the traffic itself, kept in step with the routing document (T11)."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it, such as ``HAProxy /run/haproxy/admin.sock``."""
+
+    def apply(self, snapshot: Snapshot) -> None:
+        """Let the proxy split as ``snapshot`` says. Doing it again changes nothing, and mends a
+        proxy that forgot. Raises ``StaleEpoch`` when the proxy follows a newer document,
+        ``Refused`` when its configuration does not fit, ``DependencyUnavailable`` otherwise."""
+
+    def read(self) -> float | None:
+        """The candidate's share that the proxy really has, 0 to 1; None while it can't tell."""
+
+
 class BlockStream(Protocol):
     """The blocks that recorders shipped."""
 

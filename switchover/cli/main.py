@@ -30,6 +30,7 @@ VERBS = {
     "resume": "Let a held migration go on.",
     "abort": "End a migration that has not completed; legacy serves everything.",
     "rollback": "Send all traffic back to legacy, now.",
+    "proxy": "Stand between callers and both systems, as a reverse proxy.",
     "incident": "List or show incidents.",
     "audit": "Verify or export the ledger's hash chain.",
     "judge": "Judge recorded observations by a plan's gates.",

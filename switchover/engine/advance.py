@@ -13,6 +13,7 @@ from switchover.engine.assess import facts
 from switchover.engine.context import Case, Context
 from switchover.engine.outbox import ask_effects, step_effects
 from switchover.engine.project import project
+from switchover.engine.push import push
 from switchover.engine.reconcile import reconcile
 from switchover.engine.roll_back import roll_back
 from switchover.errors import LostRace
@@ -95,6 +96,7 @@ def _enter(case: Case, action: Enter, known: Facts, actor: str) -> Case:
     )
     after = case.append(event, actor=actor, effects=step_effects(case, event))
     if project(after):
+        push(after)
         return after
     # Another run wrote it already, or a rollback forbids it: the ledger learns of that now.
     reconcile(case.context, case.state.migration)

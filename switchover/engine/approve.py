@@ -8,6 +8,7 @@ from switchover.engine.assess import assess
 from switchover.engine.context import ATTEMPTS, Case, Context, persist
 from switchover.engine.outbox import decided_effects, end_effects
 from switchover.engine.project import project
+from switchover.engine.push import push
 from switchover.engine.roll_back import roll_back
 from switchover.errors import LostRace, NotAuthorised, Refused
 from switchover.judge.verdict import Verdict
@@ -105,6 +106,7 @@ def abort(context: Context, migration: str, *, actor: str, reason: str) -> Case:
         actor=actor,
     )
     project(case)
+    push(case)
     return case
 
 

@@ -28,6 +28,7 @@ from switchover.ports import (
     Ledger,
     Record,
     RoutingStore,
+    TrafficSplit,
 )
 
 #: How often a use case reads again and decides anew after another writer came first.
@@ -52,6 +53,7 @@ class Context:
     adapters: AdapterValidator
     data: DataChecker
     handlers: Mapping[str, Handler] = field(default_factory=dict)
+    splits: Callable[[Plan], TrafficSplit] | None = None
 
     def open(self, migration: str) -> Case:
         """Read a migration as it is now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from switchover.engine.context import Case, Context
 from switchover.engine.measure import measure
 from switchover.engine.project import project
+from switchover.engine.push import push
 from switchover.engine.roll_back import record_halt
 from switchover.errors import InputError
 from switchover.machine.state import Phase, State
@@ -31,6 +32,7 @@ def reconciled(context: Context, migration: str) -> tuple[Case, list[str]]:
         repaired.append(f"recorded the rollback {halt.id} that routing had already done")
     if project(case):
         repaired.append(f"wrote routing epoch {case.state.epoch} again")
+    repaired += push(case)
     measured = measure(case)
     if measured is not None and measured[1]:
         repaired.append(f"measured the rollback {case.state.incident}")

@@ -17,6 +17,7 @@ from switchover.engine.context import Case, Context, persist
 from switchover.engine.measure import measure, spread
 from switchover.engine.outbox import rollback_effects
 from switchover.engine.project import project
+from switchover.engine.push import push
 from switchover.errors import DependencyUnavailable, InputError, LostRace
 from switchover.machine.event import Event, RollbackMeasured, RolledBack
 from switchover.machine.state import Phase
@@ -138,6 +139,7 @@ def _write_down(
     except DependencyUnavailable as error:
         if not pending:
             pending.append(f"routing was not projected again: {error}")
+    pending.extend(push(case))
     return case
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from switchover.engine.context import ATTEMPTS, Case, Context
 from switchover.engine.project import project
+from switchover.engine.push import push
 from switchover.engine.reconcile import reconcile
 from switchover.errors import InputError, LostRace, Refused
 from switchover.machine.apply import begin
@@ -32,6 +33,7 @@ def start(context: Context, loaded: LoadedPlan, *, actor: str) -> Case:
     else:
         case = _begin(context, loaded, actor)
     project(case)
+    push(case)
     return case
 
 

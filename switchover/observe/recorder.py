@@ -195,6 +195,16 @@ class Recorder:
         self._count_pair(comparison)
         return comparison
 
+    def compare_noise(self, first: Any, second: Any) -> None:
+        """Compare two answers of legacy to one request, as metric ``noise_rate``.
+
+        Where legacy does not agree with itself, no candidate can agree with it any better.
+        """
+        try:
+            self.record("noise_rate", self._pairs.compare(first, second).agree, "pair")
+        except Exception as error:
+            self._refuse("noise_rate", f"the answers can't be compared: {error!r}")
+
     def _count_pair(self, comparison: Comparison) -> None:
         self.record(self.pair_metric, comparison.agree, "pair")
         if not comparison.agree:

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from switchover.plan.catalogue import METRICS, GateKind
 from switchover.plan.cron import Cron
 from switchover.plan.form import Form, Model, Slug, Target, Url, UrlPath, at_key
+from switchover.plan.proxies import Proxy
 from switchover.plan.units import Fraction, Limit, Moment, Percent, Seconds
 
 
@@ -372,6 +373,9 @@ class Plan(Model):
     contacts: list[Contact] = Field([], description="people to reach")
     systems: Systems = Field(description="both implementations")
     request_key: RequestKey = Field(description="what keeps a caller on one side")
+    repeatable: list[Literal["POST", "PUT", "PATCH", "DELETE"]] = Field(
+        [], description="unsafe HTTP methods that may be sent to both systems"
+    )
     checks: list[Check] = Field([], description="development-phase checks of both systems")
     stages: list[Stage] = Field(
         default_factory=_default_stages, min_length=1, description="the steps, in order"
@@ -385,3 +389,4 @@ class Plan(Model):
     schedule: Schedule = Field(Schedule(), description="when advance runs by itself")
     notify: Notify = Field(Notify(), description="where notices go")
     rollback: Rollback = Field(Rollback(), description="the way back")
+    proxies: list[Proxy] = Field([], description="proxies that split the traffic too")

@@ -12,6 +12,8 @@ from switchover.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from switchover.ledger.repository import SqlLedger
+    from switchover.plan.spec import Plan
+    from switchover.ports import TrafficSplit
 
 
 def build_context(settings: Settings) -> Context:
@@ -21,6 +23,11 @@ def build_context(settings: Settings) -> Context:
     """
     from switchover.observe.stream import RedisBlockStream
     from switchover.routing.store import RedisRoutingStore
+
+    def splits(plan: Plan) -> TrafficSplit:
+        from switchover.routing.proxies import open_splits
+
+        return open_splits(plan.migration, plan.proxies, allow_programs=settings.allow_commands)
 
     ledger = build_ledger(settings)
     return Context(
@@ -32,6 +39,7 @@ def build_context(settings: Settings) -> Context:
         adapters=LazyAdapters(),
         data=LazyData(),
         handlers=handlers(settings, ledger),
+        splits=splits,
     )
 
 

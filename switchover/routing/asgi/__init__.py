@@ -1,0 +1,1 @@
+"""Routing inside an ASGI application: middleware for systems side by side, and API versions."""

@@ -1,0 +1,1 @@
+"""A reverse proxy that routes: for applications that can't add a library."""
