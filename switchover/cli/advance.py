@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from switchover.cli.session import Actor, Json, Migration, actor_or_login, print_json, say, verb
-from switchover.errors import NegativeAnswer
+from switchover.errors import DependencyUnavailable, NegativeAnswer
 from switchover.machine.state import Phase, State
 
 if TYPE_CHECKING:
@@ -43,7 +43,11 @@ def advance(
     if not wait:
         print_json({"run": run}) if json else say(f"started flow run {run}")
         return
-    kind, _, message = _followed(launcher, run, timeout, quiet=json)
+    try:
+        kind, _, message = _followed(launcher, run, timeout, quiet=json)
+    except DependencyUnavailable as error:
+        later = f"run {run} stays with Prefect and may still take its step; cancel it there if not"
+        raise DependencyUnavailable(error.name, f"{error.detail}; {later} wanted") from error
     if kind != "COMPLETED":
         raise NegativeAnswer(f"flow run {run} ended {kind.lower()}: {message}")
     case = context.open(migration)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import signal
 import threading
 
-from switchover.cli.session import Json, print_json, say, verb
+from switchover.cli.session import Json, print_json, say, verb, warn
 
 app = verb()
+
+#: Seconds between two looks at the servers.
+CHECK_EVERY = 1.0
 
 
 @app.command()
@@ -44,7 +47,9 @@ def up(json: Json = False) -> None:
             say(f"Incidents    {stack.env['SWITCHOVER_INCIDENTS_DIR']}")
             say("Begin with   switchover start PLAN")
             say("Stop with    Ctrl-C")
-        stopped.wait()
+        while not stopped.wait(CHECK_EVERY):
+            for name in stack.revive():
+                warn(f"{name} had ended and was started again; its log is in {stack.state_dir}")
     finally:
         file.unlink(missing_ok=True)
         stack.stop()

@@ -128,6 +128,19 @@ class Stack:
         deploy(self.root, self.env)
         return self
 
+    def revive(self) -> list[str]:
+        """Start again every part whose process has ended; gives their names.
+
+        They come back at the same addresses with what they had committed. Raises
+        ``DependencyUnavailable`` for a part that does not start any more.
+        """
+        parts = (self.valkey, self.postgres, self.server, self.worker)
+        ended = [part for part in parts if part is not None and not part.process.running]
+        for part in ended:
+            part.stop()
+            part.start()
+        return [part.process.name for part in ended]
+
     def stop(self) -> None:
         """Stop every process, the worker first."""
         for part in (self.worker, self.server, self.valkey, self.postgres):
