@@ -159,7 +159,7 @@ def test_a_forged_row_is_named_by_file_and_line(tmp_path: Path, bad: str, said: 
         ("control_1.csv", f"{HEADER}\n\xff\xfe".encode("latin-1"), "is not UTF-8"),
         (
             "control_1.csv.gz",
-            gzip.compress(b"timestamp,date,activity\n" * 99)[:40],
+            gzip.compress(b"timestamp,date,activity\n" * 99, mtime=0)[:40],
             "fetch it again",
         ),
         ("scores.csv", b"number,days\n", "holds no condition_"),

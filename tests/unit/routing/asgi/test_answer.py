@@ -21,7 +21,7 @@ def answer(body: bytes, status: int = 200, **headers: str) -> Answer:
     [
         (answer(b'{"a": 1}', content_type="application/json"), {"a": 1}),
         (answer(b'{"a": 1}', content_type="application/problem+json; charset=utf-8"), {"a": 1}),
-        (answer(gzip.compress(b"[1]"), content_type="application/json",
+        (answer(gzip.compress(b"[1]", mtime=0), content_type="application/json",
                 content_encoding="gzip"), [1]),
         (answer(zlib.compress(b"[1]"), content_type="application/json",
                 content_encoding="deflate"), [1]),
