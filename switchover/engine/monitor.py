@@ -8,7 +8,7 @@ from switchover.engine.collect import collect
 from switchover.engine.context import Case, Context, persist
 from switchover.engine.outbox import silence_effects
 from switchover.engine.reconcile import reconciled, unfinished
-from switchover.machine.action import Action, Expire, RollBack, Void
+from switchover.machine.action import Expire, RollBack, Void
 from switchover.machine.decide import Facts, decide
 from switchover.machine.event import Judged, Noted
 from switchover.machine.state import TERMINAL
@@ -37,7 +37,7 @@ def look(context: Context, migration: str, *, actor: str) -> Outcome:
         return take_step(context, migration, actor=actor)
     _write_down(context, case, known, actor)
     return Outcome(
-        migration, "look", False, _sentence(action), case.stage.title, case.state.split / 100
+        migration, "look", False, action.reason, case.stage.title, case.state.split / 100
     )
 
 
@@ -87,7 +87,3 @@ def _noted(context: Context, case: Case) -> bool:
         and entry.payload["at"] >= heard
         for entry in context.ledger.entries(case.state.migration, after=case.state.epoch)
     )
-
-
-def _sentence(action: Action) -> str:
-    return action.reason

@@ -8,7 +8,7 @@ from typing import Any
 from switchover.engine.advance import action_name
 from switchover.engine.assess import assess, due
 from switchover.engine.context import Context
-from switchover.machine.action import Action, Ask, CheckData, Enter, Nothing, Wait, Work
+from switchover.machine.action import Action, Ask, CheckData, Enter, Wait, Work
 
 
 def status(context: Context, migration: str) -> dict[str, Any]:
@@ -68,8 +68,6 @@ def iso(timestamp: float) -> str:
 def _explain(action: Action) -> str:
     if isinstance(action, Wait):
         return f"{action.reason} (until {iso(action.until)})" if action.until else action.reason
-    if isinstance(action, Nothing):
-        return action.reason
     if isinstance(action, Work | CheckData):
         return f"{action.reason}: the next advance runs it"
     if isinstance(action, Ask | Enter):

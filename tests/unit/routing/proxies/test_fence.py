@@ -49,4 +49,4 @@ def test_fence_lets_through_newer_and_equal(held: Standing, wanted: Standing) ->
 @pytest.mark.req("INV3")
 def test_empty_proxy_takes_any_document() -> None:
     """Before the first document nothing is too old."""
-    fence("mood", Standing(0, 0), None, "proxy")
+    assert fence("mood", Standing(0, 0), None, "proxy") is None
