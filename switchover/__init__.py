@@ -12,15 +12,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from switchover.observe.recorder import Recorder
     from switchover.plan.load import load_plan
+    from switchover.routing.async_router import AsyncRouter
+    from switchover.routing.flags import Evaluation
     from switchover.routing.router import Router
     from switchover.routing.snapshot import Decision
 
 __version__ = "0.1.0"
 
-__all__ = ["Decision", "Recorder", "Router", "__version__", "load_plan"]
+__all__ = [
+    "AsyncRouter",
+    "Decision",
+    "Evaluation",
+    "Recorder",
+    "Router",
+    "__version__",
+    "load_plan",
+]
 
 _HOMES = {
+    "AsyncRouter": "switchover.routing.async_router",
     "Decision": "switchover.routing.snapshot",
+    "Evaluation": "switchover.routing.flags",
     "Recorder": "switchover.observe.recorder",
     "Router": "switchover.routing.router",
     "load_plan": "switchover.plan.load",

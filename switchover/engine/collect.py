@@ -124,6 +124,6 @@ def at_stage(case: Case, stored: dict[str, Any] | None) -> dict[str, Any]:
         **document,
         "stage": state.stage,
         "entered_at": state.entered_at,
-        "epoch": state.epoch,
+        "epoch": state.turned,
         "judge": turned.to_dict(),
     }

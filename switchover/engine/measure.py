@@ -37,7 +37,7 @@ def measure(case: Case) -> tuple[RollbackMeasured, bool] | None:
     if known is not None:
         return known, False
     halt = context.routing.halted(state.migration)
-    epoch = halt.epoch if halt is not None and halt.id == state.halt else state.epoch
+    epoch = halt.epoch if halt is not None and halt.id == state.halt else state.turned
     measured = spread(context, state.migration, state.incident, epoch, rollback.payload["at"])
 
     def make(now: Case) -> tuple[Event, list[Effect]] | None:
@@ -50,9 +50,9 @@ def measure(case: Case) -> tuple[RollbackMeasured, bool] | None:
 
 
 def _on_record(case: Case) -> tuple[Entry, RollbackMeasured | None]:
-    """The rollback's entry and its measurement. It is the last entry that changed routing, so
+    """The rollback's entry and its measurement. It is the last entry that changed who serves, so
     only what came after it is read."""
-    rollback, *later = case.context.ledger.entries(case.state.migration, case.state.epoch - 1)
+    rollback, *later = case.context.ledger.entries(case.state.migration, case.state.turned - 1)
     for entry in later:
         event = event_from_dict(entry.kind, entry.payload)
         if isinstance(event, RollbackMeasured):

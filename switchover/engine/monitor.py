@@ -78,12 +78,12 @@ def _write_down(context: Context, case: Case, known: Facts, actor: str) -> None:
 def _noted(context: Context, case: Case) -> bool:
     """True when this silence was written down before: after the last evidence that came.
 
-    Every stage with traffic changes routing when it begins, so older entries are not read.
+    Every stage with traffic changes who serves when it begins, so older entries are not read.
     """
     heard, _ = last_heard(case, context.ledger.evidence(case.state.migration))
     return any(
         entry.kind == Noted.kind
         and entry.payload["topic"] == "silence"
         and entry.payload["at"] >= heard
-        for entry in context.ledger.entries(case.state.migration, after=case.state.epoch)
+        for entry in context.ledger.entries(case.state.migration, after=case.state.turned)
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from switchover.engine.context import Case
 from switchover.errors import InputError, StaleEpoch
 from switchover.machine.snapshot import Snapshot
@@ -12,9 +10,7 @@ from switchover.machine.snapshot import Snapshot
 def snapshot_of(case: Case) -> Snapshot:
     """The routing document that the ledger wants now."""
     agreement = case.plan.agreement
-    snapshot = case.state.snapshot(agreement.model_dump(mode="json") if agreement else None)
-    serving = tuple(case.plan.rollback.flags) if snapshot.serves_candidate else ()
-    return replace(snapshot, flags=serving)
+    return case.state.snapshot(agreement.model_dump(mode="json") if agreement else None)
 
 
 def project(case: Case) -> bool:

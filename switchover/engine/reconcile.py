@@ -42,7 +42,7 @@ def reconciled(context: Context, migration: str) -> tuple[Case, list[str]]:
 def unfinished(context: Context, state: State) -> bool:
     """True when a migration that has ended still needs ``reconcile``: its end never reached
     routing, a halt is not on record, or its rollback was not measured."""
-    if state.phase is Phase.ROLLED_BACK and state.revision == state.epoch:
+    if state.phase is Phase.ROLLED_BACK and state.revision == state.turned:
         return True
     halt = context.routing.halted(state.migration)
     if halt is not None and halt.id != state.halt and state.phase is not Phase.ROLLED_BACK:

@@ -165,7 +165,7 @@ def _record(
             reason=cause.reason,
             halt=cause.id,
             incident=cause.id,
-            flags=list(case.plan.rollback.flags),
+            flags=case.state.candidate_flags,
             reading=reading or _judged(case, cause),
             old_mode=case.state.mode,
         )

@@ -10,6 +10,7 @@ from switchover.errors import InputError, LostRace, Refused
 from switchover.machine.apply import begin
 from switchover.machine.event import Started
 from switchover.machine.state import Phase
+from switchover.plan.flags import compile_flags
 from switchover.plan.load import LoadedPlan
 from switchover.plan.stages import salt
 from switchover.ports import StoredPlan
@@ -105,4 +106,5 @@ def _event(context: Context, loaded: LoadedPlan, actor: str, halt: str) -> Start
         at=context.timestamp,
         actor=actor,
         halt=halt,
+        flags={name: flag.to_dict() for name, flag in compile_flags(loaded.plan).items()},
     )

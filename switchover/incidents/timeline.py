@@ -78,6 +78,13 @@ def _measured(event: dict[str, Any]) -> str:
     )
 
 
+def _flags_changed(event: dict[str, Any]) -> str:
+    named = {name: "removed" if flag is None else "changed"
+             for name, flag in sorted(event["flags"].items())}  # fmt: skip
+    return _with("Feature flags " + ", ".join(f"{name} {what}" for name, what in named.items()),
+                 event.get("reason"))  # fmt: skip
+
+
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "started": lambda event: "Migration started; legacy serves everything",
     "stage_entered": _entered,
@@ -95,5 +102,8 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "rollback_measured": _measured,
     "aborted": lambda event: _with("Aborted", event.get("reason")),
+    "items_compared": lambda event: _with("Work items compared", event.get("summary")),
+    "items_repaired": lambda event: _with("Work items repaired", event.get("summary")),
+    "flags_changed": _flags_changed,
     "noted": lambda event: _with(str(event.get("topic") or "Note"), event.get("text")),
 }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import singledispatch
+from typing import Any
 
 from switchover.errors import IllegalTransition
 from switchover.machine import event as e
+from switchover.machine.flag import read_flags
 from switchover.machine.modes import check_transition
-from switchover.machine.state import TERMINAL, Approval, Phase, Result, State
+from switchover.machine.state import TERMINAL, Approval, Items, Phase, Result, State
 
 _RETRY = frozenset({Phase.ROLLED_BACK, Phase.ABORTED})
 
@@ -19,6 +22,8 @@ def begin(migration: str, started: e.Started) -> State:
         migration=migration,
         revision=1,
         epoch=1,
+        turned=1,
+        flags=_defined(started.flags, 1),
         salt=started.salt,
         key=started.key,
         halt=started.halt,
@@ -35,9 +40,22 @@ def apply(state: State, event: e.Event) -> State:
     """
     after = _apply(event, state)
     revision = state.revision + 1
-    routed = (after.mode, after.split, after.shadow, after.halt)
-    changed = routed != (state.mode, state.split, state.shadow, state.halt)
-    return replace(after, revision=revision, epoch=revision if changed else state.epoch)
+    turned = _serving(after) != _serving(state)
+    changed = turned or after.flags != state.flags
+    return replace(
+        after,
+        revision=revision,
+        epoch=revision if changed else state.epoch,
+        turned=revision if turned else state.turned,
+    )
+
+
+def _serving(state: State) -> tuple[object, ...]:
+    return state.mode, state.split, state.shadow, state.halt
+
+
+def _defined(flags: Mapping[str, Mapping[str, Any]], revision: int) -> dict[str, dict[str, Any]]:
+    return {name: {**definition, "version": revision} for name, definition in flags.items()}
 
 
 def _refuse(state: State, event: e.Event, why: str = "") -> IllegalTransition:
@@ -61,7 +79,13 @@ def _(event: e.Started, state: State) -> State:
     if state.phase not in _RETRY:
         raise _refuse(state, event, "only a rolled-back or aborted migration starts again")
     fresh = begin(state.migration, event)
-    return replace(fresh, salt=state.salt, attempt=state.attempt + 1, revision=state.revision)
+    return replace(
+        fresh,
+        salt=state.salt,
+        attempt=state.attempt + 1,
+        revision=state.revision,
+        flags={**state.flags, **_defined(event.flags, state.revision + 1)},
+    )
 
 
 @_apply.register
@@ -197,6 +221,38 @@ def _(event: e.Aborted, state: State) -> State:
         state, phase=Phase.ABORTED, mode="legacy_only", split=0, shadow=0,
         approval=None, reason=event.reason,
     )  # fmt: skip
+
+
+@_apply.register
+def _(event: e.FlagsChanged, state: State) -> State:
+    gone = {name for name, definition in event.flags.items() if definition is None}
+    kept = {name: flag for name, flag in state.flags.items() if name not in gone}
+    changed = {name: flag for name, flag in event.flags.items() if flag is not None}
+    flags = kept | _defined(changed, state.revision + 1)
+    try:
+        read_flags(flags)
+    except ValueError as error:
+        raise _refuse(state, event, str(error)) from error
+    return replace(state, flags=flags)
+
+
+@_apply.register
+def _(event: e.ItemsCompared, state: State) -> State:
+    if state.items is not None and state.items.order:
+        raise _refuse(state, event, f"the repairs of revision {state.items.order} are still open")
+    order = state.revision + 1 if event.repairs else 0
+    found = Items(event.at, event.disagreements, event.digest, event.summary, order)
+    return replace(state, items=found)
+
+
+@_apply.register
+def _(event: e.ItemsRepaired, state: State) -> State:
+    order = state.items.order if state.items is not None else 0
+    if not order or event.order != order:
+        raise _refuse(state, event, f"the repairs of revision {event.order} are not open")
+    # What is left is told anew by the next look.
+    digest = "" if event.disagreements == 0 else f"after {event.order}"
+    return replace(state, items=Items(event.at, event.disagreements, digest, event.summary))
 
 
 @_apply.register

@@ -7,7 +7,7 @@ them can drift from another.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from switchover.judge.verdict import StageReading, Verdict
 from switchover.machine.action import (
@@ -33,12 +33,14 @@ DATA_MAX_AGE = 3600.0
 class Facts:
     """What decide needs beside the state. ``now`` in seconds since the epoch; ``blocked`` is
     the sentence of a freeze window or a closed weekday; ``silence`` that of missing data past
-    the plan's limit; ``on_expiry`` what follows an approval that nobody gave in time."""
+    the plan's limit; ``astray`` that of proxies that do not follow the routing document;
+    ``on_expiry`` what follows an approval that nobody gave in time."""
 
     now: float
     reading: StageReading | None = None
     blocked: str = ""
     silence: str = ""
+    astray: str = ""
     automatic_rollback: bool = True
     rollback_on_silence: bool = False
     on_expiry: str = "hold"
@@ -79,8 +81,12 @@ def decide(state: State, stages: Sequence[Stage], facts: Facts) -> Action:
             return Expire(f"approval {approval.id} was not decided in time")
         return Wait(f"held: {state.reason}; `switchover resume` lets it go on", "held")
     ready = _ready(state, stage, facts)
+    if isinstance(ready, Wait) and facts.astray:
+        return replace(ready, reason=f"{ready.reason}; {facts.astray}")
     if ready is not None:
         return ready
+    if facts.astray:
+        return Wait(facts.astray, "proxies")
     if facts.blocked:
         return Wait(facts.blocked, "frozen")
     if state.stage + 1 >= len(stages):

@@ -28,6 +28,7 @@ class Started(Event):
     at: float
     actor: str
     halt: str = ""
+    flags: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,48 @@ class Aborted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FlagsChanged(Event):
+    """Feature flags got new definitions; a flag whose definition is null is gone."""
+
+    kind: ClassVar[str] = "flags_changed"
+    at: float
+    actor: str
+    reason: str
+    flags: dict[str, dict[str, Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsCompared(Event):
+    """What legacy and candidate disagree on changed, or ``repairs`` are about to be made.
+
+    ``digest`` tells two findings apart and is empty when nothing disagrees; ``counts`` has the
+    disagreements by the states of both sides.
+    """
+
+    kind: ClassVar[str] = "items_compared"
+    at: float
+    disagreements: int
+    digest: str
+    summary: str
+    counts: dict[str, int] = field(default_factory=dict)
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    repairs: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsRepaired(Event):
+    """How the repairs of the entry ``order`` ended; ``left`` names those not made, and why."""
+
+    kind: ClassVar[str] = "items_repaired"
+    order: int
+    at: float
+    repaired: int
+    disagreements: int
+    summary: str
+    left: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Noted(Event):
     """Something worth recording that changes nothing, such as an alert that evidence is missing."""
 
@@ -182,7 +225,8 @@ _KINDS: dict[str, type[Event]] = {
     event.kind: event
     for event in (
         Started, StageEntered, WorkRecorded, DataChecked, Judged, ApprovalRequested,
-        ApprovalDecided, Held, Resumed, RolledBack, RollbackMeasured, Aborted, Noted,
+        ApprovalDecided, Held, Resumed, RolledBack, RollbackMeasured, Aborted, FlagsChanged,
+        ItemsCompared, ItemsRepaired, Noted,
     )
 }  # fmt: skip
 

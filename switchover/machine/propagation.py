@@ -6,6 +6,7 @@ Values only, shared by the routing port and its stores. Standard library only.
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import asdict, dataclass
 
 
@@ -37,9 +38,14 @@ class Halt:
             raise ValueError(f"not a halt: {error!r}") from error
 
 
+def follower_id(proxy: str) -> str:
+    """A new name by which a follower acknowledges what ``proxy`` follows."""
+    return f"{proxy} #{uuid.uuid4().hex[:8]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """A live router says which epoch it serves, and since when.
+    """A live router, or the follower of a proxy, says which epoch it serves, and since when.
 
     ``at`` is the moment (seconds since the Unix epoch) at which it took ``epoch``, not the
     moment of its last heartbeat.
@@ -50,6 +56,11 @@ class Acknowledgement:
     at: float
     pid: int = 0
     host: str = ""
+
+    @property
+    def proxy(self) -> str:
+        """The name of the proxy that a follower speaks for; empty for a router."""
+        return self.router.rpartition(" #")[0]
 
     def to_json(self) -> str:
         """One line of JSON; :meth:`from_json` gives it back."""

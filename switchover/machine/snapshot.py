@@ -10,11 +10,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from switchover.machine.split import FULL
+
 #: Traffic modes (T1). ``legacy_only`` is the default.
 MODES = ("legacy_only", "parallel", "gradual", "candidate_only", "emergency_rollback")
 
-#: Splits are held in basis points: 10 000 is 100 %, the resolution is 0.01 %.
-FULL = 10_000
+#: The largest number that the store's scripts can still count up exactly.
+_LAST_EPOCH = 2**53 - 1
+
+_TYPES: dict[str, type] = {
+    "migration": str, "epoch": int, "mode": str, "split": int, "shadow": int, "salt": str,
+    "key": str, "agreement": Mapping, "halt": str, "flags": Mapping, "turned": int,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +35,9 @@ class Snapshot:
     changes during a migration. ``key`` is ``string`` (hashed) or ``integer`` (``key mod 100``).
     ``agreement`` is the comparison rule for shadow pairs, as plain JSON. ``halt`` names the
     emergency rollback that this document answers; a store that holds another halt refuses
-    every document that would send traffic to the candidate. ``flags`` names the candidate's
-    feature flags that are on; they go on with the first canary stage and off with a rollback.
+    every document that would send traffic to the candidate. ``flags`` holds the feature flags
+    by name, as :class:`switchover.machine.flag.Flag` writes them.
+    ``turned`` is the epoch of the last change of who serves, 0 for this document's own.
     """
 
     migration: str
@@ -41,9 +49,14 @@ class Snapshot:
     key: str = "string"
     agreement: Mapping[str, Any] = field(default_factory=dict)
     halt: str = ""
-    flags: tuple[str, ...] = ()
+    flags: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    turned: int = 0
 
     def __post_init__(self) -> None:
+        for item, kind in _TYPES.items():
+            value = getattr(self, item)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise ValueError(f"{item} is {value!r:.60}")
         if self.mode not in MODES:
             raise ValueError(f"unknown mode {self.mode!r}; one of {', '.join(MODES)}")
         if not 0 <= self.split <= FULL:
@@ -52,15 +65,22 @@ class Snapshot:
             raise ValueError(f"shadow {self.shadow} is outside 0 to {FULL} basis points")
         if self.key not in ("string", "integer"):
             raise ValueError(f"unknown key kind {self.key!r}; string or integer")
-        if self.epoch < 0:
-            raise ValueError("an epoch is never negative")
-        if not isinstance(self.flags, tuple) or not all(isinstance(f, str) for f in self.flags):
-            raise ValueError("flags are a tuple of names")
+        if not 0 <= self.turned <= self.epoch <= _LAST_EPOCH:
+            raise ValueError(
+                f"epoch {self.epoch}, turned at {self.turned}: these only grow from 0"
+            )
+
+    @property
+    def served(self) -> int:
+        """The candidate's share of the keys, in basis points; a shadow call serves nobody."""
+        if self.mode == "candidate_only":
+            return FULL
+        return self.split if self.mode == "gradual" else 0
 
     @property
     def serves_candidate(self) -> bool:
         """True when at least one key may be answered by the candidate."""
-        return self.mode == "candidate_only" or (self.mode == "gradual" and self.split > 0)
+        return self.served > 0
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no white space."""
@@ -73,7 +93,6 @@ class Snapshot:
         try:
             document = json.loads(text)
             known = {k: v for k, v in document.items() if k in cls.__slots__}
-            known["flags"] = tuple(known.get("flags", ()))
             return cls(**known)
-        except (TypeError, AttributeError, json.JSONDecodeError) as error:
+        except (TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
             raise ValueError(f"not a routing snapshot: {error}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
 
@@ -29,7 +29,7 @@ class _Value:
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Self:
-        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
         return cls(**{k: v for k, v in document.items() if k in known})
 
 
@@ -62,11 +62,25 @@ class Result(_Value):
 
 
 @dataclass(frozen=True, slots=True)
+class Items(_Value):
+    """What was last found about work items; ``order`` is the revision of an entry whose repairs
+    are not all known to be made, or 0."""
+
+    at: float
+    disagreements: int
+    digest: str = ""
+    summary: str = ""
+    order: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class State(_Value):
     """Everything a decision needs to know about one migration.
 
     ``revision`` counts ledger entries; ``epoch`` is the revision of the last entry that
-    changed routing. ``not_before`` ends the present stage's bake time.
+    changed the routing document, ``turned`` of the last one that changed who serves.
+    ``not_before`` ends the present stage's bake time. ``flags`` holds the definitions of the
+    feature flags by name (see :class:`switchover.machine.flag.Flag`).
     """
 
     migration: str
@@ -77,6 +91,7 @@ class State(_Value):
     split: int = 0
     shadow: int = 0
     epoch: int = 0
+    turned: int = 0
     salt: str = ""
     key: str = "string"
     halt: str = ""
@@ -90,6 +105,8 @@ class State(_Value):
     verdict: str = ""
     reason: str = ""
     incident: str = ""
+    items: Items | None = None
+    flags: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; :meth:`from_dict` gives the same state back."""
@@ -99,11 +116,19 @@ class State(_Value):
     def from_dict(cls, document: dict[str, Any]) -> State:
         document = dict(document)
         document["phase"] = Phase(document["phase"])
-        for name, kind in (("approval", Approval), ("work", Result), ("data", Result)):
+        parts: dict[str, type[Approval | Result | Items]] = {
+            "approval": Approval, "work": Result, "data": Result, "items": Items,
+        }  # fmt: skip
+        for name, kind in parts.items():
             if document.get(name) is not None:
                 document[name] = kind.from_dict(document[name])
-        known = {field.name for field in fields(cls)}
+        known = {item.name for item in fields(cls)}
         return cls(**{k: v for k, v in document.items() if k in known})
+
+    @property
+    def candidate_flags(self) -> list[str]:
+        """The feature flags that follow the split, and so go off with a rollback."""
+        return sorted(name for name, flag in self.flags.items() if flag.get("follows_split"))
 
     def snapshot(self, agreement: dict[str, Any] | None = None) -> Snapshot:
         """The routing document that shows this state."""
@@ -117,4 +142,6 @@ class State(_Value):
             key=self.key,
             agreement=agreement or {},
             halt=self.halt,
+            turned=self.turned,
+            flags=self.flags,
         )

@@ -7,10 +7,12 @@ from typing import Any
 
 from switchover.judge.gate import GateSpec
 from switchover.plan.catalogue import METRICS
+from switchover.plan.flags import candidate_flags
 from switchover.plan.load import LoadedPlan
 from switchover.plan.spec import Gate, Plan, Schedule
 from switchover.plan.stages import Stage, compile_gates, compile_stages
 from switchover.plan.units import spoken
+from switchover.plan.work_items import WorkItems
 
 _MODES = {
     "legacy_only": "legacy serves everybody",
@@ -160,7 +162,22 @@ def _needs(plan: Plan, stage: Stage, specs: tuple[GateSpec, ...]) -> tuple[str, 
     ]
     if stage.data_check:
         needs += [f"data check passes: {check.name}" for check in plan.data_checks]
+        needs += _items(plan.work_items)
     return tuple(needs)
+
+
+def _items(items: WorkItems | None) -> list[str]:
+    """How work items are reconciled, in a sentence."""
+    if items is None:
+        return []
+    left = f"at most {items.at_most} items" if items.at_most else "no item"
+    repaired = [f"{rule.legacy} / {rule.candidate}: {rule.repair.replace('_', ' ')}"
+                for rule in items.rules if rule.repair != "report"]  # fmt: skip
+    how = f"repaired (legacy / candidate): {', '.join(repaired)}" if repaired else "none repaired"
+    return [
+        f"work items agree: {left} of {items.legacy.table} and {items.candidate.table} in two "
+        f"states for over {spoken(items.settle)}; {how}"
+    ]
 
 
 def _schedule(schedule: Schedule) -> str:
@@ -182,7 +199,7 @@ def _rollback(plan: Plan, specs: tuple[GateSpec, ...]) -> tuple[str, ...]:
         lines = [f"by hand only; the judge reports when {names} ask for it"]
     if plan.judgement.no_data == "rollback":
         lines.append(f"automatic after {spoken(plan.judgement.no_data_after)} without evidence")
-    if plan.rollback.flags:
-        lines.append(f"switches off {', '.join(plan.rollback.flags)}")
+    if candidates := candidate_flags(plan):
+        lines.append(f"switches off {', '.join(candidates)}")
     lines.append(f"promised within {spoken(plan.rollback.target)}")
     return tuple(lines)

@@ -32,6 +32,10 @@ Url = Annotated[
     Field(pattern=r"^https?://[^\s/]+(/.*)?$"),
     Form("an http address", "http://127.0.0.1:8020"),
 ]
+TableName = Annotated[
+    str, Field(pattern=r"^[A-Za-z_][\w.]*$"), Form("a table's name", "public.assessments")
+]
+Column = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$"), Form("a column's name", "order_id")]
 UrlPath = Annotated[str, Field(pattern="^/"), Form("a path that begins with /", "/health")]
 
 

@@ -32,6 +32,11 @@ class HaproxyProxy(Model):
     kind: Literal["haproxy"] = Field(description="always haproxy")
     address: str = Field(min_length=1, description="path of its stats socket, or host:port")
 
+    @property
+    def place(self) -> str:
+        """What tells it from others of its kind."""
+        return self.address
+
 
 class NginxProxy(Model):
     """nginx on the worker's machine, through a generated file and a checked reload; runs only
@@ -51,6 +56,11 @@ class NginxProxy(Model):
     config: str | None = Field(None, description="its configuration; default: the built-in one")
     settle: Seconds = Field(10.0, gt=0, description="time that a reload may take")
 
+    @property
+    def place(self) -> str:
+        """What tells it from others of its kind."""
+        return self.file
+
 
 class TraefikProxy(Model):
     """Traefik, through its Redis provider; sticky by cookie only."""
@@ -62,6 +72,11 @@ class TraefikProxy(Model):
     legacy: Service = Field(description="service of the legacy system")
     candidate: Service = Field(description="service of the candidate")
     cookie: Plain | None = Field(None, description="cookie that keeps a visitor on one side")
+
+    @property
+    def place(self) -> str:
+        """What tells it from others of its kind."""
+        return self.service
 
 
 class GatewayApiProxy(Model):
@@ -77,6 +92,11 @@ class GatewayApiProxy(Model):
         None, description="variable with a bearer token; default: the pod's service account"
     )
     settle: Seconds = Field(10.0, gt=0, description="time that a gateway may take to accept")
+
+    @property
+    def place(self) -> str:
+        """What tells it from others of its kind."""
+        return f"{self.namespace}/{self.route}"
 
 
 Proxy = Annotated[

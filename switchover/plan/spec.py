@@ -14,9 +14,11 @@ from pydantic import Field, field_validator, model_validator
 
 from switchover.plan.catalogue import METRICS, GateKind
 from switchover.plan.cron import Cron
-from switchover.plan.form import Form, Model, Slug, Target, Url, UrlPath, at_key
+from switchover.plan.flags import FeatureFlag
+from switchover.plan.form import Form, Model, Slug, TableName, Target, Url, UrlPath, at_key
 from switchover.plan.proxies import Proxy
 from switchover.plan.units import Fraction, Limit, Moment, Percent, Seconds
+from switchover.plan.work_items import WorkItems
 
 
 class Request(Model):
@@ -269,9 +271,7 @@ class DataCheck(Model):
         description="what reports call it"
     )
     database: str = Field(description="SQLAlchemy URL, or env:NAME of a variable that holds it")
-    table: Annotated[
-        str, Field(pattern=r"^[A-Za-z_][\w.]*$"), Form("a table's name", "public.assessments")
-    ] = Field(description="table or schema.table")
+    table: TableName = Field(description="table or schema.table")
     expectations: list[Expectation] = Field(min_length=1, description="what must hold")
 
 
@@ -385,6 +385,10 @@ class Plan(Model):
     agreement: Agreement | None = Field(None, description="when two answers agree")
     consumers: list[Consumer] = Field([], description="who reads the answers, and their shape")
     data_checks: list[DataCheck] = Field([], description="suites over SQL tables")
+    work_items: WorkItems | None = Field(
+        None, description="where both systems keep the state of their work"
+    )
+    flags: list[FeatureFlag] = Field([], description="feature flags that it brings with it")
     approvals: Approvals | None = Field(None, description="who may approve")
     schedule: Schedule = Field(Schedule(), description="when advance runs by itself")
     notify: Notify = Field(Notify(), description="where notices go")

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from switchover.judge.gate import GateSpec
 from switchover.judge.rollout import Rules
+from switchover.machine.split import FULL, percent_to_split
 from switchover.plan.catalogue import METRICS
 from switchover.plan.spec import CanaryStage, Gate, Plan, ShadowStage
-
-#: 100 % in basis points.
-_FULL = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +41,20 @@ class Stage:
 def compile_stages(plan: Plan) -> tuple[Stage, ...]:
     """The stages of ``plan`` in order; the last one is always ``complete``."""
     stages: list[Stage] = []
-    checked = bool(plan.data_checks)
+    checked = bool(plan.data_checks) or plan.work_items is not None
     for index, spec in enumerate(plan.stages):
         if isinstance(spec, ShadowStage):
-            stage = Stage(index, "shadow", "shadow", "parallel", shadow=round(spec.sample * 100),
-                          bake=spec.bake, data_check=checked)  # fmt: skip
+            stage = Stage(index, "shadow", "shadow", "parallel", bake=spec.bake,
+                          shadow=percent_to_split(spec.sample), data_check=checked)  # fmt: skip
         elif isinstance(spec, CanaryStage):
             stage = Stage(index, f"canary-{spec.percent:g}", "canary", "gradual",
-                          split=round(spec.percent * 100), shadow=round(spec.shadow * 100),
+                          split=percent_to_split(spec.percent),
+                          shadow=percent_to_split(spec.shadow),
                           bake=spec.bake, approval=spec.approval, data_check=checked)  # fmt: skip
         else:
             stage = Stage(index, spec.kind, spec.kind, "legacy_only", work=True)
         stages.append(stage)
-    stages.append(Stage(len(stages), "complete", "complete", "candidate_only", split=_FULL))
+    stages.append(Stage(len(stages), "complete", "complete", "candidate_only", split=FULL))
     return tuple(stages)
 
 

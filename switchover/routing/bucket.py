@@ -8,13 +8,11 @@ only ever moves keys from legacy to candidate. The hash is XXH3 (64 bits) over
 
 from __future__ import annotations
 
-import math
 from operator import index
 
 from xxhash import xxh3_64_intdigest
 
-from switchover.errors import InputError
-from switchover.machine.snapshot import FULL
+from switchover.machine.split import FULL
 
 #: What a request may be identified by.
 Key = str | int | bytes
@@ -61,10 +59,3 @@ def as_integer(key: object) -> int:
         return index(key)  # type: ignore[arg-type]
     except TypeError as error:
         raise ValueError(f"{key!r} is not an integer key") from error
-
-
-def percent_to_split(percent: float) -> int:
-    """Percent (0 to 100) as basis points, rounded to 0.01 %; ``InputError`` outside."""
-    if not math.isfinite(percent) or not 0 <= percent <= 100:
-        raise InputError(f"a split of {percent} % is impossible; give a percentage from 0 to 100")
-    return round(percent * FULL / 100)

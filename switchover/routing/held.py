@@ -6,26 +6,46 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
+from switchover.machine.flag import Flag, in_order, read_flags
 from switchover.machine.snapshot import Snapshot
+from switchover.routing.flags import FlagTable, compile_flags
 from switchover.routing.snapshot import Table, compile_snapshot, legacy_table
 
 _log = logging.getLogger("switchover.router")
 
 
+class Change(NamedTuple):
+    """What a router tells those who listen.
+
+    ``kind`` is ``document`` (a new one was taken), ``stale`` (legacy took over) or ``back``
+    (the document is confirmed again). ``flags`` names those whose evaluation may have changed.
+    """
+
+    kind: str
+    epoch: int
+    flags: tuple[str, ...]
+
+
+#: Puts a routing table and the flags compiled under it in force, and tells what changed.
+Install = Callable[[Table, Mapping[str, FlagTable], Change | None], None]
+
+
 class HeldDocument:
-    """The last good document of ``migration``; every change goes to ``install`` as a table.
+    """The last good document of ``migration``; every change goes to ``install``, compiled.
 
     Only a valid document that is not older than the held one confirms it. ``fallen_back`` is
     the reason for which legacy serves all regardless of it, empty otherwise. ``since`` is
     when the held epoch was taken, in seconds since the Unix epoch.
     """
 
-    def __init__(self, migration: str, install: Callable[[Table], None]) -> None:
+    def __init__(self, migration: str, install: Install) -> None:
         self.migration, self._install = migration, install
         self.counters: Counter[str] = Counter()
         self.snapshot: Snapshot | None = None
+        self.flags: dict[str, Flag] = {}
         self.since = time.time()
         self.fallen_back = ""
         self._text: str | None = None
@@ -38,16 +58,33 @@ class HeldDocument:
         self.ready = threading.Event()
         self._confirmed = time.monotonic()
         # A fork may have come between a decision and its installation.
-        if self.fallen_back:
-            self._install(legacy_table(self.fallen_back, self.epoch))
-        else:
-            self._install_held()
+        self._put_in_force(None)
 
     @property
     def epoch(self) -> int:
         """The held epoch, 0 before the first document."""
         snapshot = self.snapshot
         return snapshot.epoch if snapshot is not None else 0
+
+    def remember(self, document: str, age: float, max_staleness: float) -> None:
+        """Begin with a document that was confirmed ``age`` seconds ago by an earlier process.
+
+        It is in force for what is left of ``max_staleness``, as if that process went on.
+        """
+        with self._lock:
+            if self.snapshot is not None or self.ready.is_set():
+                return
+            self._judge(document)
+            self._confirmed -= age
+            if self._text is not None and age > max_staleness:
+                self._fall_back("stale")
+
+    def confirmed(self) -> tuple[str, float] | None:
+        """The held document and the seconds since Redis confirmed it; ``None`` before."""
+        with self._lock:
+            if self._text is None or not self.ready.is_set():
+                return None
+            return self._text, time.monotonic() - self._confirmed
 
     def take(self, document: str | None) -> tuple[int, float]:
         """Judge what Redis holds (``None``: nothing); the epoch held afterwards, and since when."""
@@ -86,7 +123,8 @@ class HeldDocument:
             snapshot = Snapshot.from_json(document)
             if snapshot.migration != self.migration:
                 raise ValueError(f"it belongs to {snapshot.migration!r}")
-            table = compile_snapshot(snapshot)
+            flags = read_flags(snapshot.flags)
+            compile_snapshot(snapshot)
         except (ValueError, TypeError) as error:
             self._refuse("malformed", document, f"a malformed routing document: {error}")
             return
@@ -97,9 +135,10 @@ class HeldDocument:
                 # Too old to be taken, but an order to stop is obeyed in any case.
                 self._fall_back("emergency_rollback")
             return
+        changed = self._changed(flags, snapshot)
         self.snapshot, self._text, self.since = snapshot, document, time.time()
-        self.fallen_back = ""
-        self._install(table)
+        self.flags, self.fallen_back = flags, ""
+        self._put_in_force(Change("document", snapshot.epoch, changed))
         self.counters["taken"] += 1
         self._confirm()
         _log.info(
@@ -116,11 +155,32 @@ class HeldDocument:
         if self.fallen_back:
             _log.warning("%s: the routing document is confirmed again", self.migration)
             self.fallen_back = ""
-            self._install_held()
+            self._put_in_force(Change("back", self.epoch, self._following()))
 
-    def _install_held(self) -> None:
+    def _put_in_force(self, change: Change | None) -> None:
         held = self.snapshot
-        self._install(legacy_table("cold_start", 0) if held is None else compile_snapshot(held))
+        if self.fallen_back:
+            table = legacy_table(self.fallen_back, self.epoch)
+        else:
+            table = legacy_table("cold_start", 0) if held is None else compile_snapshot(held)
+        salt = held.salt if held is not None else ""
+        self._install(table, compile_flags(self.flags, salt, table), change)
+
+    def _changed(self, flags: Mapping[str, Flag], after: Snapshot) -> tuple[str, ...]:
+        """Flags with another definition, and those that follow a split which has changed."""
+        before = self.snapshot
+        turned = before is None or _serving(before) != _serving(after) or self.fallen_back
+        names = {
+            name
+            for name in {*self.flags, *flags}
+            if self.flags.get(name) != flags.get(name)
+            or (turned and name in flags and flags[name].follows_split)
+        }
+        return _with_dependents(names, flags)
+
+    def _following(self) -> tuple[str, ...]:
+        names = {name for name, flag in self.flags.items() if flag.follows_split}
+        return _with_dependents(names, self.flags)
 
     def _refuse(self, counter: str, document: str, what: str) -> None:
         """Keep the last good document, for ``max_staleness`` at most; say so once."""
@@ -132,4 +192,17 @@ class HeldDocument:
     def _fall_back(self, reason: str) -> None:
         if self.fallen_back != reason:
             self.fallen_back = reason
-            self._install(legacy_table(reason, self.epoch))
+            self._put_in_force(Change("stale", self.epoch, self._following()))
+
+
+def _with_dependents(names: set[str], flags: Mapping[str, Flag]) -> tuple[str, ...]:
+    """``names`` and every flag that requires one of them, however indirectly."""
+    found = set(names)
+    for flag in in_order(flags):
+        if not found.isdisjoint(flag.requires):
+            found.add(flag.name)
+    return tuple(sorted(found))
+
+
+def _serving(snapshot: Snapshot) -> tuple[str, int]:
+    return snapshot.mode, snapshot.split

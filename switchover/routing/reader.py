@@ -48,6 +48,8 @@ class Reader:
         self._acknowledged, self._beat = -1, 0.0
         self._held, self._mute = (0, time.time()), False
         self._failures = 0
+        #: Why Redis can't be followed just now; None while it can.
+        self.failure: Exception | None = None
         self._client: Any = None
         # The document is confirmed once per wait, so a wait is a small part of the staleness.
         self._block = max(10, min(BLOCK, round(max_staleness * 250)))
@@ -76,7 +78,7 @@ class Reader:
                     self._client = open_client(self._address, retries=0)
                 with reaching_redis(self._address):
                     self._follow(self._client)
-                wait, self._failures = RETRY_FIRST, 0
+                wait, self._failures, self.failure = RETRY_FIRST, 0, None
             except SwitchoverError as error:
                 self._failed(error)
                 self._stop.wait(wait)
@@ -91,7 +93,7 @@ class Reader:
     def _failed(self, error: Exception) -> None:
         if self._stop.is_set():
             return
-        self._failures += 1
+        self._failures, self.failure = self._failures + 1, error
         self._acknowledged = -1
         if self._failures == 1 or self._failures % 60 == 0:
             unexpected = None if isinstance(error, SwitchoverError) else error

@@ -52,7 +52,28 @@ local document = ARGV[3] .. epoch .. ARGV[4]
 local halt = ARGV[5] .. epoch .. ARGV[6]
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'document', document,
   'halt', ARGV[1], 'halt_latest', ARGV[1], 'halt_document', halt)
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', {CHANGES_KEPT}, '*',
+-- The traffic turns even where the stream can't be written: routers look by themselves too.
+redis.pcall('XADD', KEYS[2], 'MAXLEN', '~', {CHANGES_KEPT}, '*',
   'epoch', epoch, 'document', document)
 return {{'written', halt}}
+"""
+
+#: Arguments: an id of the stream, how many entries to give at most. Changes nothing.
+#: Answers, of one moment: entries from that id on, itself included; the id given last, the
+#: largest one deleted out of turn and how many are missing at the old end, each empty where
+#: there is no stream; the epoch and the document in force, empty where there are none.
+AFTER = """
+local stream = {}
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  local found = redis.call('XINFO', 'STREAM', KEYS[2])
+  for at = 1, #found, 2 do
+    stream[found[at]] = found[at + 1]
+  end
+end
+local missing = stream['entries-added'] and stream['entries-added'] - stream['length']
+return {
+  redis.call('XRANGE', KEYS[2], ARGV[1], '+', 'COUNT', ARGV[2]),
+  stream['last-generated-id'] or '', stream['max-deleted-entry-id'] or '', missing or '',
+  redis.call('HGET', KEYS[1], 'epoch') or '', redis.call('HGET', KEYS[1], 'document') or ''
+}
 """

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from switchover.machine.snapshot import FULL, Snapshot
+from switchover.machine.snapshot import Snapshot
+from switchover.machine.split import FULL
 from switchover.routing.bucket import Key, as_integer, integer_bucket, key_bytes, salted
 
 

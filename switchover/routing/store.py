@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,9 +21,12 @@ _POLL = 0.005
 
 
 def halted_snapshot(before: Snapshot, halt_id: str, epoch: int) -> Snapshot:
-    """``before`` with every key on legacy, no shadow and no flag, by order of ``halt_id``."""
+    """``before`` with every key on legacy and no shadow, by order of ``halt_id``.
+
+    The candidate's feature flags follow the split, and so go off with it.
+    """
     return replace(
-        before, epoch=epoch, mode="emergency_rollback", split=0, shadow=0, halt=halt_id, flags=()
+        before, epoch=epoch, mode="emergency_rollback", split=0, shadow=0, halt=halt_id, turned=0
     )
 
 
@@ -36,21 +40,20 @@ def halt_refusal(snapshot: Snapshot, stored: int, halt: str) -> StaleEpoch:
     )
 
 
-def _around_epoch(document: str) -> tuple[str, str]:
-    """What stands before and after the epoch 0 of canonical JSON.
-
-    Inside a JSON text every quotation mark is escaped, and what follows the epoch holds no
-    object, so the last occurrence is the right one.
-    """
-    before, name, after = document.rpartition('"epoch":0')
-    return before + name.removesuffix("0"), after
+def _around_epoch(write: Callable[[int], str]) -> tuple[str, str]:
+    """What stands before and after the epoch in a document: where two of them differ."""
+    pairs = list(zip(write(0), write(1), strict=True))
+    place = next(index for index, (zero, one) in enumerate(pairs) if zero != one)
+    document = "".join(zero for zero, _ in pairs)
+    return document[:place], document[place + 1 :]
 
 
 class RedisRoutingStore:
     """Routing documents in Redis or Valkey.
 
     ``address`` is a URL or a ready client. Every method raises ``DependencyUnavailable``
-    when Redis can't be reached within a second or does not answer within two.
+    when Redis can't be reached within a second, or does not answer within four (it is asked
+    twice).
     """
 
     def __init__(self, address: Any) -> None:
@@ -114,15 +117,15 @@ class RedisRoutingStore:
         The same ``halt_id`` again gives the halt it made and changes nothing, even when that
         halt is over by now. While another halt is in force, that one stays and is given.
         """
-        document = halted_snapshot(self._before(migration), halt_id, 0).to_json()
-        record = Halt(halt_id, actor, reason, at, 0, trigger).to_json()
+        before = halted_snapshot(self._before(migration), halt_id, 0)
+        record = Halt(halt_id, actor, reason, at, 0, trigger)
         answer = self._run(
             HALT,
             migration,
             halt_id,
             self._highest(migration),
-            *_around_epoch(document),
-            *_around_epoch(record),
+            *_around_epoch(lambda epoch: replace(before, epoch=epoch).to_json()),
+            *_around_epoch(lambda epoch: replace(record, epoch=epoch).to_json()),
         )
         return Halt.from_json(answer[1])
 

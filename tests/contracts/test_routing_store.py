@@ -249,3 +249,16 @@ def test_no_router_means_nothing_to_wait_for(store: RoutingStore, name: str) -> 
     """Without live routers an epoch has spread as far as it can."""
     store.write(Snapshot(name, 1))
     assert store.wait_acknowledged(name, 1, 0.0) == Propagation(0, True, 0.0)
+
+
+@pytest.mark.req("INV5")
+def test_a_halt_turns_the_traffic_where_the_stream_is_broken(redis_url: str, name: str) -> None:
+    """Whatever somebody put in the stream's place: the document is what routers go by."""
+    store = RedisRoutingStore(redis_url)
+    store.write(Snapshot(name, 5, "candidate_only", 10_000))
+    with redis.Redis.from_url(redis_url) as client:
+        client.set(f"switchover:{{{name}}}:changes", "no stream")
+    assert pull(store, name).epoch == 6
+    stored = store.read(name)
+    assert stored is not None
+    assert stored.mode == "emergency_rollback"

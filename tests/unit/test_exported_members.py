@@ -26,7 +26,15 @@ def python(program: str) -> str:
 @pytest.mark.req("P12")
 def test_facade_is_small_sorted_and_complete() -> None:
     """What users import from the top is exactly this."""
-    assert switchover.__all__ == ["Decision", "Recorder", "Router", "__version__", "load_plan"]
+    assert switchover.__all__ == [
+        "AsyncRouter",
+        "Decision",
+        "Evaluation",
+        "Recorder",
+        "Router",
+        "__version__",
+        "load_plan",
+    ]
     assert switchover.__all__ == sorted(switchover.__all__)
     for name in switchover.__all__:
         assert getattr(switchover, name) is not None

@@ -7,6 +7,7 @@ from switchover.plan.draft import Draft
 from switchover.plan.rules import (
     agreement,
     finding,
+    flags,
     gates,
     integrity,
     names,
@@ -15,6 +16,7 @@ from switchover.plan.rules import (
     schedule,
     secrets,
     stages,
+    work_items,
 )
 from switchover.plan.rules.finding import Finding, Rule
 
@@ -23,6 +25,7 @@ RULES: tuple[Rule, ...] = tuple(
     found
     for module in (
         agreement,
+        flags,
         gates,
         integrity,
         names,
@@ -31,6 +34,7 @@ RULES: tuple[Rule, ...] = tuple(
         schedule,
         secrets,
         stages,
+        work_items,
     )
     for found in vars(module).values()
     if isinstance(found, Rule)

@@ -11,18 +11,23 @@ from pathlib import Path as File
 from switchover.plan.draft import Draft
 from switchover.plan.faults import nearest, shown
 from switchover.plan.rules.finding import Finding, rule
+from switchover.plan.tree import Path
 
 
 @rule("data_checks")
 def databases_are_addresses(draft: Draft) -> Iterator[Finding]:
     """``env:NAME`` or a SQLAlchemy URL."""
     for index, check in enumerate(draft.plan.data_checks):
-        named = check.database.startswith("env:")
-        pattern = r"env:[A-Za-z_][A-Za-z0-9_]*" if named else r"[a-z][a-z0-9_+]*://\S*"
-        if not re.fullmatch(pattern, check.database):
-            yield Finding(("data_checks", index, "database"),
-                          f"'{shown(check.database)}' is not the address of a database",
-                          "write env:NAME of a variable that holds it")  # fmt: skip
+        yield from database(("data_checks", index, "database"), check.database)
+
+
+def database(path: Path, address: str) -> Iterator[Finding]:
+    """A finding where ``address`` is neither ``env:NAME`` nor a URL."""
+    named = address.startswith("env:")
+    pattern = r"env:[A-Za-z_][A-Za-z0-9_]*" if named else r"[a-z][a-z0-9_+]*://\S*"
+    if not re.fullmatch(pattern, address):
+        yield Finding(path, f"'{shown(address)}' is not the address of a database",
+                      "write env:NAME of a variable that holds it")  # fmt: skip
 
 
 @rule("data_checks")

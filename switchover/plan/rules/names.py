@@ -33,6 +33,12 @@ def data_checks_have_names_of_their_own(draft: Draft) -> Iterator[Finding]:
     yield from _twice("data_checks", [check.name for check in draft.plan.data_checks], draft)
 
 
+@rule("flags")
+def flags_have_names_of_their_own(draft: Draft) -> Iterator[Finding]:
+    """A flag is known by its name."""
+    yield from _twice("flags", [flag.name for flag in draft.plan.flags], draft)
+
+
 @rule("systems")
 def systems_are_two(draft: Draft) -> Iterator[Finding]:
     """Legacy and candidate answer at different addresses."""

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchover.errors import InputError
-from switchover.routing.bucket import as_integer, bucket, integer_bucket, percent_to_split
+from switchover.machine.split import percent_to_split
+from switchover.routing.bucket import as_integer, bucket, integer_bucket
 
 KEYS = [f"patient-{number}" for number in range(50_000)]
 ANY_KEY = st.one_of(st.text(), st.integers(), st.binary())

@@ -1,0 +1,93 @@
+"""The command line as a fixture, for every file that tests a verb."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from switchover.cli.main import run
+
+PLAN = textwrap.dedent("""\
+    switchover: 1
+    migration: demo
+    title: The demonstration
+    systems:
+      legacy: {version: "1", url: "http://127.0.0.1:9", health: /health}
+      candidate: {version: "2", url: "http://127.0.0.1:10", health: /health}
+    request_key: {field: id, kind: string}
+    checks:
+      - {name: up, kind: health, system: candidate}
+    stages:
+      - {kind: checks}
+      - {kind: canary, percent: 10, bake: 1ms}
+      - {kind: canary, percent: 100, bake: 1ms, approval: true}
+    gates:
+      - {name: success, metric: success_rate, at_least: 90%}
+      - {name: latency, metric: prediction_latency_p99, at_most: 200ms}
+    judgement: {look_every: 1ms}
+    approvals: {approvers: [ada, bo], four_eyes: true, expires: 10h}
+    rollback: {flags: [new-format]}
+    """)
+CLOSED = "127.0.0.1:9"
+
+
+@dataclass
+class Answer:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Cli = Callable[..., Answer]
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    file = tmp_path / "plan.yaml"
+    file.write_text(PLAN, encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def cli(
+    tmp_path: Path,
+    fresh_redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Cli:
+    """Run a command as operator carl; no error may ever be a traceback."""
+    for name, value in {
+        "SWITCHOVER_STATE_DIR": tmp_path / "state",
+        "SWITCHOVER_DATABASE_URL": f"sqlite:///{tmp_path / 'ledger.sqlite'}",
+        "SWITCHOVER_REDIS_URL": fresh_redis_url,
+        "SWITCHOVER_INCIDENTS_DIR": tmp_path / "incidents",
+        "SWITCHOVER_ACTOR": "carl",
+        "PREFECT_API_URL": f"http://{CLOSED}/api",
+        "COLUMNS": "80",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Answer:
+        code = run([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        assert code in (0, 1, 2, 3, 4)
+        assert (code == 0) or err.strip(), "a failure says why"
+        return Answer(code, out, err)
+
+    return call
