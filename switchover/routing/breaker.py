@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from switchover.errors import InputError
 
+STATES = ("closed", "open", "half_open")
+
 #: Outcomes remembered at most; under more traffic the rate is over the newest of these.
 _REMEMBERED = 1_000
 
@@ -49,10 +51,20 @@ class Breaker:
 
     @property
     def state(self) -> str:
-        """``closed``, ``open`` or ``half_open``."""
+        """One of :data:`STATES`."""
         with self._lock:
             self._cool()
             return self._state
+
+    @property
+    def failing(self) -> int:
+        """Failures in a row, since the last change of state."""
+        return self._failing
+
+    def reset(self) -> None:
+        """Closed, as if nothing had been; calls in flight don't count any more."""
+        with self._lock:
+            self._enter("closed")
 
     def admit(self) -> int:
         """A ticket for one call, to be settled or abandoned; 0 when it must not be made."""

@@ -18,6 +18,9 @@ REASONS = {
     "different": "it brought another result before, and that one stands",
 }
 
+#: The two rights on an item: to serve it, and to run it beside for comparison.
+SLOTS = ("serve", "shadow")
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -84,7 +87,7 @@ class ItemState:
     def of(cls, item: str, now: int, fields: Mapping[str, str]) -> ItemState:
         """Read the hash of an item, at ``now`` in milliseconds."""
         left = (int(fields.get("serve.until", 0)) - now) / 1000
-        held = fields.get("serve.status") == "held" and left > 0
+        held = is_held(fields, "serve", now)
         served = _result(fields, "serve")
         return cls(
             item,
@@ -96,6 +99,11 @@ class ItemState:
             served,
             _result(fields, "shadow"),
         )
+
+
+def is_held(fields: Mapping[str, str], slot: str, now: int) -> bool:
+    """Whether a lease on the item is in force at ``now`` in milliseconds."""
+    return fields.get(f"{slot}.status") == "held" and int(fields.get(f"{slot}.until", 0)) > now
 
 
 def void(claim: Claim, stored: str, reason: str) -> StaleClaim:

@@ -1,17 +1,24 @@
-"""What follows when the candidate fails while it serves alone: one rollback per incident."""
+"""A failing candidate: legacy serves instead, and where it served alone a rollback starts, once."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from asyncio import AbstractEventLoop
+from collections import Counter
 from typing import Any, Protocol
 
 from switchover.errors import InputError
+from switchover.routing.breaker import Breaker
+from switchover.routing.bucket import Key
+from switchover.routing.candidate_failure import (
+    CandidateFailure,
+    OnCandidateFailure,
+    running_loop,
+    tell,
+)
+from switchover.routing.snapshot import Decision
 
 _log = logging.getLogger("switchover.fallback")
 
@@ -20,29 +27,16 @@ ATTEMPTS = 3
 PAUSE = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class CandidateFailure:
-    """The candidate failed on ``item`` in ``candidate_only``, under routing ``epoch``.
-
-    ``incident`` is the same in every process that sees the candidate fail under this epoch,
-    so that it fits as the id of the halt: then all of them together start one rollback.
-    """
+class Routes(Protocol):
+    """The part of ``switchover.Router`` that decides."""
 
     migration: str
-    incident: str
-    item: str
-    epoch: int
-    error: BaseException
-    at: float
 
     @property
-    def reason(self) -> str:
-        """What happened, fit for the ledger: the kind of error without its text."""
-        return f"the candidate failed on {self.item} in candidate_only: {type(self.error).__name__}"
+    def turned(self) -> int:
+        """The epoch of the last change of who serves."""
 
-
-#: Starts the rollback; may be a coroutine function. An exception means: not started.
-OnCandidateFailure = Callable[[CandidateFailure], Any]
+    def route(self, key: Key) -> Decision: ...
 
 
 class Halts(Protocol):
@@ -70,52 +64,71 @@ def halt_in(store: Halts, actor: str = "switchover") -> OnCandidateFailure:
 
 
 class Fallback:
-    """Keeps the candidate from being called once an incident is open, and reports it once.
+    """Says whether the candidate may be called, and what follows when it fails.
 
-    An incident opens after ``after`` failures in a row in ``candidate_only``. It ends with the
-    routing epoch it happened under: a newer document, such as the rollback, decides anew. It
+    ``breaker`` keeps a failing candidate from being called, in every mode. In
+    ``candidate_only`` an incident opens with ``after`` failures in a row, or with the breaker:
+    ``on_candidate_failure`` is called once, beside the requests, and the candidate not at all.
+    It ends with the next change of who serves, such as the rollback: then all begins anew. It
     also ends when the rollback could not be started, so that the next failure tries again.
     Without ``on_candidate_failure`` there are no incidents.
     """
 
     def __init__(
-        self, migration: str, on_candidate_failure: OnCandidateFailure | None, after: int = 1
+        self,
+        router: Routes,
+        on_candidate_failure: OnCandidateFailure | None = None,
+        *,
+        after: int = 1,
+        breaker: Breaker | None = None,
     ) -> None:
         if after < 1:
             raise InputError(f"a rollback after {after} failures is impossible; give 1 or more")
-        self.migration, self._report, self._after = migration, on_candidate_failure, after
+        self._router, self._report, self._after = router, on_candidate_failure, after
+        self.breaker = breaker or Breaker()
+        self.incident = ""
+        self.counters: Counter[str] = Counter()
+        self._turned = router.turned
         self._lock = threading.Lock()
-        self._failed: tuple[int, int] = (0, 0)  # epoch, failures in a row
-        self._open_epoch: int | None = None
         self._threads: list[threading.Thread] = []
 
-    def forbids(self, epoch: int) -> bool:
-        """Whether an incident is open under this epoch."""
-        return epoch == self._open_epoch
+    def admit(self) -> int:
+        """A ticket for one call of the candidate, to be settled or abandoned; 0: don't call it."""
+        self._follow()
+        ticket = 0 if self.incident else self.breaker.admit()
+        if not ticket:
+            self._count("blocked")
+        return ticket
 
-    def succeeded(self, epoch: int) -> None:
-        """The candidate answered; only failures in a row count."""
-        with self._lock:
-            self._failed = (epoch, 0)
+    def abandon(self, ticket: int) -> None:
+        """The call was not made, or its end says nothing about the candidate."""
+        self.breaker.abandon(ticket)
 
-    def failed(self, item: str, epoch: int, error: BaseException) -> None:
-        """The candidate failed in ``candidate_only``; returns at once."""
-        if self._report is None:
+    def succeeded(self, ticket: int) -> None:
+        """The candidate answered."""
+        self.breaker.settle(ticket, True)
+
+    def failed(self, ticket: int, decision: Decision, item: str, error: BaseException) -> None:
+        """The candidate failed on ``item``; returns at once."""
+        self.breaker.settle(ticket, False)
+        self._count("failures")
+        if self._report is None or decision.reason != "mode:candidate_only":
             return
+        self._follow()
+        broken = self.breaker.failing >= self._after or self.breaker.state == "open"
         with self._lock:
-            before = self._failed[1] if self._failed[0] == epoch else 0
-            self._failed = (epoch, before + 1)
-            # A call that began before a newer document says nothing about it.
-            late = self._open_epoch is not None and epoch <= self._open_epoch
-            if late or before + 1 < self._after:
+            # Where somebody else serves by now, a failure from before is old news.
+            if self.incident or self._turned > decision.epoch or not broken:
                 return
-            self._open_epoch = epoch
-        incident = f"{self.migration}-candidate-{epoch}"
-        failure = CandidateFailure(self.migration, incident, item, epoch, error, time.time())
+            self.incident = incident = f"{self._router.migration}-candidate-{self._turned}"
+            self.counters["incidents"] += 1
+        failure = CandidateFailure(
+            self._router.migration, incident, item, decision.epoch, error, time.time()
+        )
         _log.error("%s: %s; legacy serves from now on", incident, failure.reason)
         thread = threading.Thread(
             target=self._start_rollback,
-            args=(self._report, failure),
+            args=(self._report, failure, running_loop()),
             name=f"{incident}-rollback",
             daemon=True,
         )
@@ -123,17 +136,34 @@ class Fallback:
         thread.start()
 
     def close(self, timeout: float = 5.0) -> None:
-        """Wait for a rollback that is being started."""
+        """Wait for a rollback that is being started. Under asyncio call it in a thread."""
         for thread in self._threads:
             thread.join(timeout)
 
-    def _start_rollback(self, report: OnCandidateFailure, failure: CandidateFailure) -> None:
+    def _count(self, what: str) -> None:
+        with self._lock:
+            self.counters[what] += 1
+
+    def _follow(self) -> None:
+        """Begin anew where somebody else serves now."""
+        turned = self._router.turned
+        if turned <= self._turned:
+            return
+        with self._lock:
+            if turned > self._turned:
+                self._turned, self.incident = turned, ""
+                self.breaker.reset()
+
+    def _start_rollback(
+        self,
+        report: OnCandidateFailure,
+        failure: CandidateFailure,
+        loop: AbstractEventLoop | None,
+    ) -> None:
         """In a thread of its own: the caller gets legacy's answer meanwhile."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                outcome = report(failure)
-                if inspect.isawaitable(outcome):
-                    asyncio.run(_result_of(outcome))
+                tell(report, failure, loop)
                 return
             except Exception:
                 _log.exception(
@@ -144,10 +174,10 @@ class Fallback:
                 )
             if attempt < ATTEMPTS:
                 time.sleep(PAUSE)
+            self._follow()
+            if self.incident != failure.incident:
+                # Whoever turned the traffic meanwhile knew more than this failure does.
+                return
         with self._lock:
-            if self._open_epoch == failure.epoch:
-                self._open_epoch = None
-
-
-async def _result_of(outcome: Any) -> Any:
-    return await outcome
+            if self.incident == failure.incident:
+                self.incident = ""

@@ -59,9 +59,12 @@ class Pairs:
         return outcome
 
     def failed(self, called: str, kind: str) -> str:
-        """The call of ``called`` failed as ``error``, ``timeout`` or ``shed``."""
+        """The call of ``called`` failed as ``error``, ``timeout`` or ``shed``.
+
+        ``called`` is a system, or ``noise`` for the second call of legacy.
+        """
         if called != "candidate":
-            kind = f"legacy_{kind}"
+            kind = f"{called}_{kind}"
         elif self.recorder is not None:
             self.recorder.compare_failed(kind)
         return self.count(kind)

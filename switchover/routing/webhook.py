@@ -23,17 +23,18 @@ from typing import Any
 from switchover.errors import DependencyUnavailable, InputError, StaleClaim
 from switchover.routing.breaker import Breaker
 from switchover.routing.bucket import Key
+from switchover.routing.candidate_failure import OnCandidateFailure
 from switchover.routing.claim_keeper import ClaimKeeper
 from switchover.routing.claim_state import Claim
 from switchover.routing.claims import Claims, default_owner
 from switchover.routing.drive import Ask, Handler, Steps, drive, drive_async, require_plain
-from switchover.routing.fallback import Fallback, OnCandidateFailure
+from switchover.routing.fallback import Fallback, Routes
 from switchover.routing.shadow import Shadow
 from switchover.routing.shadow_thread import ThreadShadow
 from switchover.routing.snapshot import Decision
 from switchover.routing.webhook_outcome import Outcome, recorded
 from switchover.routing.webhook_shadow import Beside
-from switchover.routing.webhook_sides import EventRecorder, Routes, Sides
+from switchover.routing.webhook_sides import EventRecorder, Sides
 
 _log = logging.getLogger("switchover.webhook")
 
@@ -45,9 +46,9 @@ class WebhookRouter:
     names its kind, or a function. ``item`` gives the name of the work item, the same for
     every delivery of one event; ``key`` what the split is sticky by, by default the item.
     ``candidate_deadline`` (seconds) bounds the serving candidate under asyncio, and
-    ``shadow_deadline`` the other side. ``rollback_after`` failures in a row in
-    ``candidate_only`` call ``on_candidate_failure`` once. ``longest`` is for how long
-    (seconds) a running handler keeps its claim. ``shadow`` bounds the shadow calls.
+    ``shadow_deadline`` the other side. ``on_candidate_failure``, ``rollback_after`` and
+    ``breaker`` are told in :class:`Fallback`. ``longest`` is for how long (seconds) a running
+    handler keeps its claim. ``shadow`` bounds the shadow calls.
     """
 
     def __init__(
@@ -76,11 +77,10 @@ class WebhookRouter:
         self._accept, self._item, self._key = frozenset(accept), item, key or item
         self._kind = kind if callable(kind) else partial(_field, kind)
         self._owner, self._keeper = owner or default_owner(), ClaimKeeper(claims, longest)
-        self._fallback = Fallback(claims.migration, on_candidate_failure, rollback_after)
-        self.breaker = breaker or Breaker()
-        self._sides = Sides(
-            router, handlers, self.breaker, self._fallback, recorder, candidate_deadline
+        self.fallback = Fallback(
+            router, on_candidate_failure, after=rollback_after, breaker=breaker
         )
+        self._sides = Sides(router, handlers, self.fallback, recorder, candidate_deadline)
         self._beside = Beside(self._sides, claims, self._owner, shadow_deadline, shadow)
         self._counting = threading.Lock()
         self.counters: Counter[str] = Counter()
@@ -102,7 +102,7 @@ class WebhookRouter:
     def close(self, timeout: float = 5.0) -> None:
         """Wait for shadow calls, and for a rollback that is being started."""
         self._beside.close(timeout)
-        self._fallback.close(timeout)
+        self.fallback.close(timeout)
 
     async def aclose(self, timeout: float = 5.0) -> None:
         """What :meth:`close` does, under asyncio."""
@@ -151,7 +151,6 @@ class WebhookRouter:
         with self._counting:
             self.counters[outcome.status] += 1
             self.counters["fallback"] += outcome.fallback
-            self.counters[outcome.reason] += outcome.reason in ("incident", "breaker_open")
         if decision is not None and decision.shadow:
             self._beside.after(event, outcome, decision, loop=loop)
         return outcome

@@ -50,12 +50,12 @@ class Beside:
             if recorder is not None:
                 recorder.compare_failed("error" if outcome.fallback else "shed")
             return
-        ticket = self._sides.breaker.admit() if decision.other == "candidate" else 0
+        ticket = self._sides.fallback.admit() if decision.other == "candidate" else 0
         if decision.other == "candidate" and not ticket:
             if recorder is not None:
                 recorder.compare_failed("shed")
             return
-        steps = partial(self._steps, event, outcome.item, decision.other, ticket)
+        steps = partial(self._steps, event, outcome.item, decision, ticket)
         if loop:
             taken = self._loop_shadow().after(
                 outcome.system, outcome.result, lambda: drive_async(steps())
@@ -65,7 +65,7 @@ class Beside:
                 outcome.system, outcome.result, lambda: drive(steps())
             )
         if not taken:
-            self._sides.breaker.abandon(ticket)
+            self._sides.fallback.abandon(ticket)
 
     def close(self, timeout: float) -> None:
         """Wait for calls in threads."""
@@ -77,15 +77,19 @@ class Beside:
         if self._in_loop is not None:
             await self._in_loop.close(timeout)
 
-    def _steps(self, event: Any, item: str, other: str, ticket: int) -> Steps[Any]:
-        began = time.monotonic()
+    def _steps(self, event: Any, item: str, decision: Decision, ticket: int) -> Steps[Any]:
+        began, other = time.monotonic(), decision.other
         try:
-            result = yield from self._sides.call(other, event, ticket, self._deadline)
+            if other == "candidate":
+                result = yield from self._sides.candidate(
+                    event, item, decision, ticket, self._deadline
+                )
+            else:
+                result = yield from self._sides.call(other, event, self._deadline)
             if time.monotonic() - began > self._deadline:
                 # A thread can't be stopped; that it came too late is said all the same.
                 raise TimeoutError
         except asyncio.CancelledError:
-            self._sides.breaker.settle(ticket, False)
             yield Ask(partial(self._keep, item, other, None, "cancelled"))
             raise
         except Exception as error:

@@ -10,11 +10,10 @@ from typing import Any, Protocol
 
 from switchover.canonical import canonical
 from switchover.errors import InputError
-from switchover.routing.breaker import Breaker
 from switchover.routing.bucket import Key
 from switchover.routing.claims import SERVING
 from switchover.routing.drive import Call, Handler, Steps
-from switchover.routing.fallback import Fallback
+from switchover.routing.fallback import Fallback, Routes
 from switchover.routing.shadow_pairs import PairRecorder
 from switchover.routing.snapshot import Decision
 from switchover.routing.webhook_outcome import Outcome
@@ -23,12 +22,6 @@ _log = logging.getLogger("switchover.webhook")
 
 #: Metrics of each call: whether it succeeded, and its seconds.
 SUCCESS, DURATION = "success_rate", "duration_avg"
-
-
-class Routes(Protocol):
-    """The part of ``switchover.Router`` that decides."""
-
-    def route(self, key: Key) -> Decision: ...
 
 
 class EventRecorder(PairRecorder, Protocol):
@@ -44,56 +37,65 @@ class Sides:
         self,
         router: Routes,
         handlers: Mapping[str, Handler],
-        breaker: Breaker,
         fallback: Fallback,
         recorder: EventRecorder | None,
         deadline: float | None,
     ) -> None:
         if set(handlers) != set(SERVING):
             raise InputError(f"handlers for {', '.join(SERVING)} are needed, and no others")
-        self.handlers, self.breaker, self.recorder = dict(handlers), breaker, recorder
-        self._router, self._fallback, self._deadline = router, fallback, deadline
+        self.handlers, self.fallback, self.recorder = dict(handlers), fallback, recorder
+        self._router, self._deadline = router, deadline
 
     def serve(self, event: Any, item: str, key: Key) -> Steps[tuple[Outcome, Decision]]:
         """The outcome, and the decision it rests on."""
         decision = self._router.route(key)
         reason, fallback = decision.reason, False
         if decision.system == "candidate":
-            if self._fallback.forbids(decision.epoch):
-                reason = "incident"
-            elif ticket := self.breaker.admit():
+            if ticket := self.fallback.admit():
                 try:
-                    result = yield from self.call("candidate", event, ticket, self._deadline)
+                    result = yield from self.candidate(
+                        event, item, decision, ticket, self._deadline
+                    )
                 except Exception as error:
+                    # Without the error's text, which may hold what the event holds.
+                    kind = type(error).__name__
+                    _log.warning("%s: the candidate failed (%s), legacy serves", item, kind)
+                    _log.debug("%s: the candidate failed", item, exc_info=error)
                     fallback = True
-                    self._failed(item, key, decision, error)
                 else:
-                    self._fallback.succeeded(decision.epoch)
                     served = Outcome("served", item, "candidate", result, reason, decision.epoch)
                     return served, decision
             else:
-                reason = "breaker_open"
+                reason = "incident" if self.fallback.incident else "breaker_open"
         result = yield from self.call("legacy", event)
         served = Outcome("served", item, "legacy", result, reason, decision.epoch, fallback)
         return served, decision
 
-    def call(
-        self, system: str, event: Any, ticket: int = 0, deadline: float | None = None
+    def candidate(
+        self, event: Any, item: str, decision: Decision, ticket: int, deadline: float | None
     ) -> Steps[Any]:
+        """One call of the candidate, and what follows when it fails."""
+        try:
+            result = yield from self.call("candidate", event, deadline)
+        except asyncio.CancelledError:
+            # Somebody stopped waiting: that says nothing about the system.
+            self.fallback.abandon(ticket)
+            raise
+        except Exception as error:
+            self.fallback.failed(ticket, decision, item, error)
+            raise
+        self.fallback.succeeded(ticket)
+        return result
+
+    def call(self, system: str, event: Any, deadline: float | None = None) -> Steps[Any]:
         """One call, counted; a result that is not JSON is a failure of the system."""
         began = time.perf_counter()
         try:
             result = yield Call(self.handlers[system], event, deadline)
             canonical(result)
-        except asyncio.CancelledError:
-            # Somebody stopped waiting: that says nothing about the system.
-            self.breaker.abandon(ticket)
-            raise
         except Exception:
-            self.breaker.settle(ticket, False)
             self._record(system, False, began)
             raise
-        self.breaker.settle(ticket, True)
         self._record(system, True, began)
         return result
 
@@ -101,11 +103,3 @@ class Sides:
         if self.recorder is not None:
             self.recorder.record(SUCCESS, ok, system)
             self.recorder.record(DURATION, time.perf_counter() - began, system)
-
-    def _failed(self, item: str, key: Key, decision: Decision, error: Exception) -> None:
-        # Without the error's text, which may hold what the event holds.
-        _log.warning("%s: the candidate failed (%s), legacy serves", item, type(error).__name__)
-        _log.debug("%s: the candidate failed", item, exc_info=error)
-        # Where the routing has moved on meanwhile, the failure is old news.
-        if decision.reason == "mode:candidate_only" and self._router.route(key) == decision:
-            self._fallback.failed(item, decision.epoch, error)

@@ -6,11 +6,10 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from switchover.errors import InputError, UpstreamFailed
 from switchover.routing.asgi.answer import Capture
-from switchover.routing.asgi.incident import Incident, OnFailure
 from switchover.routing.asgi.keys import KeyReader, key_reader
 from switchover.routing.asgi.lifespan import Lifespan, serve_lifespan
 from switchover.routing.asgi.measure import LATENCY, SUCCESS, Measure, Records
@@ -18,7 +17,10 @@ from switchover.routing.asgi.protocol import App, Message, Receive, Scope, Send
 from switchover.routing.asgi.replay import Replay
 from switchover.routing.asgi.reply import Reply
 from switchover.routing.asgi.shadowing import Shadowing
+from switchover.routing.breaker import Breaker
 from switchover.routing.bucket import Key
+from switchover.routing.candidate_failure import OnCandidateFailure
+from switchover.routing.fallback import Fallback, Routes
 from switchover.routing.shadow import Shadow
 from switchover.routing.shadow_pairs import SAFE_METHODS
 from switchover.routing.snapshot import Decision
@@ -27,12 +29,6 @@ _log = logging.getLogger("switchover.asgi")
 
 #: Says which system answered.
 SYSTEM_HEADER = b"x-switchover-system"
-
-
-class Routes(Protocol):
-    """The part of ``switchover.Router`` that decides."""
-
-    def route(self, key: Key) -> Decision: ...
 
 
 class SwitchoverMiddleware:
@@ -45,9 +41,9 @@ class SwitchoverMiddleware:
     If the candidate fails before its answer began (it raises, can't be reached, is silent
     for ``start_within`` seconds, or answers 500, 502, 503 or 504), legacy answers instead:
     for safe methods and those in ``repeatable``, with a body of at most ``buffer`` bytes,
-    and for every request that certainly never reached the candidate. Each incident is told
-    to ``on_candidate_failure`` once; see :class:`Incident`. ``expose`` adds the header
-    ``x-switchover-system``.
+    and for every request that certainly never reached the candidate. What else follows,
+    ``on_candidate_failure``, ``rollback_after`` and ``breaker``, is told in :class:`Fallback`.
+    ``expose`` adds the header ``x-switchover-system``.
     """
 
     def __init__(
@@ -60,12 +56,12 @@ class SwitchoverMiddleware:
         key: str | KeyReader | Callable[[Scope], Key | None],
         recorder: Records | None = None,
         shadow: Shadow | None = None,
-        on_candidate_failure: OnFailure | None = None,
+        on_candidate_failure: OnCandidateFailure | None = None,
+        rollback_after: int = 1,
+        breaker: Breaker | None = None,
         repeatable: Iterable[str] = (),
         buffer: int = 1024 * 1024,
         start_within: float | None = None,
-        threshold: int = 1,
-        cool_down: float = 5.0,
         expose: bool = False,
         success: tuple[str, ...] = SUCCESS,
         latency: tuple[str, ...] = LATENCY,
@@ -79,7 +75,9 @@ class SwitchoverMiddleware:
             candidate_app = Upstream(candidate_url, "candidate")
         self._apps: dict[str, App] = {"legacy": app, "candidate": candidate_app}
         self._router, self._key = router, key_reader(key)
-        self.incident = Incident(on_candidate_failure, threshold=threshold, cool_down=cool_down)
+        self.fallback = Fallback(
+            router, on_candidate_failure, after=rollback_after, breaker=breaker
+        )
         self._measure = Measure(recorder, success, latency)
         self._shadowing = (
             Shadowing(shadow, self._call, self._measure, buffer) if shadow is not None else None
@@ -103,7 +101,8 @@ class SwitchoverMiddleware:
         decision = await self._decide(scope, request)
         # For the other system: legacy may write into the original.
         copy = dict(scope)
-        if decision.system == "candidate" and self.incident.blocks(decision.epoch):
+        ticket = self.fallback.admit() if decision.system == "candidate" else 0
+        if decision.system == "candidate" and not ticket:
             await self._legacy(scope, request, self._reply(send, "legacy"))
             return
         shadowing = self._shadowing if decision.shadow else None
@@ -113,7 +112,7 @@ class SwitchoverMiddleware:
             reply = self._reply(
                 send, "candidate", capture, lambda: repeatable and not request.spent
             )
-            failure = await self._candidate(copy, request, reply, decision)
+            failure = await self._candidate(copy, request, reply, decision, ticket)
             if failure:
                 reply, capture = self._reply(send, "legacy"), None
                 await self._legacy(scope, request, reply)
@@ -125,35 +124,42 @@ class SwitchoverMiddleware:
             shadowing.show(decision.system, capture, copy, request)
 
     async def _candidate(
-        self, scope: Scope, request: Replay, reply: Reply, decision: Decision
+        self, scope: Scope, request: Replay, reply: Reply, decision: Decision, ticket: int
     ) -> str:
         """Let the candidate answer; ``error`` or ``timeout`` when legacy has to."""
+        item = f"a {scope['method']} request"
         try:
             async with asyncio.timeout(self._start_within) as reply.timer:
                 await self._call("candidate", scope, request.reader(), reply)
             if not reply.started and not reply.held and not request.gone:
                 raise UpstreamFailed("candidate", "it ended without an answer")
+        except asyncio.CancelledError:
+            self.fallback.abandon(ticket)
+            raise
         except Exception as error:
             if request.gone and not reply.started:
                 # Nobody waits for an answer any more.
+                self.fallback.abandon(ticket)
                 return ""
             self._measure.count("candidate", reply, failed=True)
-            self.incident.failed(decision.epoch, _reason(error))
+            self.fallback.failed(ticket, decision, item, error)
             unsent = isinstance(error, UpstreamFailed) and not error.sent
             if reply.started or not (reply.replaceable() or (unsent and not request.spent)):
                 raise
             late = isinstance(error, TimeoutError) or getattr(error, "status", 0) == 504
             return "timeout" if late else "error"
         if request.gone and not reply.finished:
+            self.fallback.abandon(ticket)
             return ""
         if reply.finished and not reply.failed:
-            self.incident.succeeded(decision.epoch)
+            self.fallback.succeeded(ticket)
             self._measure.count("candidate", reply, failed=False)
             return ""
         self._measure.count("candidate", reply, failed=True)
-        self.incident.failed(decision.epoch, f"status {reply.status}")
+        bad = UpstreamFailed("candidate", f"it answered {reply.status}")
+        self.fallback.failed(ticket, decision, item, bad)
         if reply.held and not reply.replaceable():
-            raise UpstreamFailed("candidate", f"it answered {reply.status} to a long request")
+            raise bad
         return "error" if reply.held else ""
 
     async def _legacy(self, scope: Scope, request: Replay, reply: Reply) -> None:
@@ -175,22 +181,27 @@ class SwitchoverMiddleware:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The side is chosen once, at the handshake; a connection stays where it began."""
         decision = await self._decide(scope, None)
-        if decision.system == "candidate" and not self.incident.blocks(decision.epoch):
+        ticket = self.fallback.admit() if decision.system == "candidate" else 0
+        if ticket:
             copy, connect, begun = dict(scope), await receive(), False
 
             async def observed(message: Message) -> None:
                 nonlocal begun
+                if not begun:
+                    # A connection may last for hours; that it came about is what counts.
+                    self.fallback.succeeded(ticket)
                 begun = True
                 await send(message)
 
             try:
                 await self._call("candidate", copy, _first(connect, receive), observed)
-                self.incident.succeeded(decision.epoch)
+                if not begun:
+                    self.fallback.abandon(ticket)
                 return
             except Exception as error:
                 if begun:
                     raise
-                self.incident.failed(decision.epoch, _reason(error))
+                self.fallback.failed(ticket, decision, "a WebSocket handshake", error)
                 _log.warning("a connection falls back to legacy: %r", error)
             receive = _first(connect, receive)
         await self._apps["legacy"](scope, receive, send)
@@ -238,12 +249,7 @@ class SwitchoverMiddleware:
     async def _drain(self) -> None:
         if self._shadowing is not None:
             await self._shadowing.shadow.close()
-        await self.incident.close()
-
-
-def _reason(error: Exception) -> str:
-    """Fit for a record: an error's own text may hold what a caller sent."""
-    return str(error) if isinstance(error, UpstreamFailed) else type(error).__name__
+        await asyncio.to_thread(self.fallback.close)
 
 
 def _first(message: Message, receive: Receive) -> Receive:

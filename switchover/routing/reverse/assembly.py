@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from switchover.errors import DependencyUnavailable
 from switchover.plan.spec import Plan
-from switchover.routing.asgi.incident import CandidateFailure
 from switchover.routing.asgi.keys import FieldKey
 from switchover.routing.asgi.measure import Records
 from switchover.routing.asgi.middleware import SwitchoverMiddleware
+from switchover.routing.breaker import Breaker
+from switchover.routing.fallback import Halts, halt_in
 from switchover.routing.reverse.limits import Limits
 from switchover.routing.reverse.proxy import HEALTH, ReverseProxy
 from switchover.routing.reverse.upstream import Upstream
@@ -21,10 +18,8 @@ from switchover.routing.router import Router
 from switchover.routing.shadow import Shadow
 from switchover.routing.shadow_pairs import PairRecorder
 
-_log = logging.getLogger("switchover.proxy")
-
-#: Attempts to have the rollback written, and seconds between two of them.
-ATTEMPTS, PAUSE = 5, 1.0
+#: Seconds for which a failing candidate is left alone before a request tries it.
+COOL_DOWN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,44 +45,6 @@ class ProxyOptions:
 
 class ProxyRecorder(Records, PairRecorder, Protocol):
     """What the proxy records with: ``switchover.Recorder``."""
-
-
-class Halts(Protocol):
-    """The part of the routing store that stops a migration."""
-
-    def halt(
-        self, migration: str, *, halt_id: str, actor: str, reason: str, at: float, trigger: str = ""
-    ) -> Any: ...
-
-
-class RollBack:
-    """Rolls back when the candidate fails while it serves alone (T4).
-
-    While the split decides, the judge has legacy to compare with and does it. The halt is
-    named by the epoch, so that any number of proxies make one.
-    """
-
-    def __init__(self, router: Router, store: Halts) -> None:
-        self._router, self._store = router, store
-
-    async def __call__(self, failure: CandidateFailure) -> None:
-        if self._router.mode != "candidate_only" or self._router.epoch != failure.epoch:
-            return
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                await asyncio.to_thread(
-                    self._store.halt,
-                    self._router.migration,
-                    halt_id=f"{self._router.migration}-candidate-{failure.epoch}",
-                    actor="switchover proxy",
-                    reason=f"the candidate failed {failure.failures} times: {failure.reason}",
-                    at=time.time(),
-                    trigger="candidate_failure",
-                )
-                return
-            except DependencyUnavailable as error:
-                _log.error("the rollback is not written (attempt %d): %s", attempt, error)
-                await asyncio.sleep(PAUSE)
 
 
 def build_proxy(
@@ -126,10 +83,11 @@ def build_proxy(
         key=FieldKey(plan.request_key.field),
         recorder=recorder,
         shadow=shadow,
-        on_candidate_failure=RollBack(router, store) if store is not None else None,
+        on_candidate_failure=halt_in(store, "switchover proxy") if store is not None else None,
+        rollback_after=chosen.failures,
+        breaker=Breaker(consecutive=chosen.failures, cool_down=COOL_DOWN, probes=1),
         repeatable=plan.repeatable,
         start_within=chosen.candidate_within,
-        threshold=chosen.failures,
         expose=chosen.expose,
     )
 
@@ -142,7 +100,7 @@ def build_proxy(
             # Not a reason to take the proxy out: without it everything goes to legacy.
             "routing": "confirmed" if router.healthy else "unconfirmed",
             "shadow": dict(shadow.counters) | {"pending": shadow.pending},
-            "candidate": dict(both.incident.counters),
+            "candidate": dict(both.fallback.counters) | {"breaker": both.fallback.breaker.state},
         }
 
     return ReverseProxy(

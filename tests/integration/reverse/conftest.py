@@ -152,6 +152,10 @@ class TableRouter:
     def __init__(self) -> None:
         self.mode, self.epoch, self.shadow, self.healthy = "gradual", 1, False, True
 
+    @property
+    def turned(self) -> int:
+        return self.epoch
+
     def route(self, key: Any) -> Decision:
         if self.mode == "candidate_only":
             return Decision("candidate", "mode:candidate_only", self.epoch, self.shadow)

@@ -44,12 +44,12 @@ def command(
         )
     )
 
-    def start(*options: str) -> tuple[subprocess.Popen[str], str]:
+    def start(*options: str, program: str = PROGRAM) -> tuple[subprocess.Popen[str], str]:
         process = subprocess.Popen(
             [
                 sys.executable,
                 "-c",
-                PROGRAM,
+                program,
                 "proxy",
                 str(plan),
                 "--listen",
@@ -158,6 +158,7 @@ def test_requests_in_flight_end_before_the_proxy_does(command: Any, world: Any) 
     """SIGTERM closes the door behind the last guest."""
     world.legacy.hold = 0.5
     process, url = command()
+    assert httpx.get(f"{url}/-/switchover/health").status_code == 200
 
     class Stopper(httpx.SyncByteStream):
         def __iter__(self) -> Iterator[bytes]:
@@ -167,6 +168,15 @@ def test_requests_in_flight_end_before_the_proxy_does(command: Any, world: Any) 
 
     answer = httpx.post(url, content=Stopper())  # type: ignore[arg-type]
     assert answer.json() == {"by": "legacy"}
+    assert process.wait(20) == 0
+
+
+@pytest.mark.req("T11")
+@pytest.mark.timeout(60)
+def test_an_order_to_stop_while_starting_is_obeyed(command: Any) -> None:
+    """It comes after the address was told and before the server listens for signals."""
+    stop = "import gc, os, signal; gc.freeze = lambda: os.kill(os.getpid(), signal.SIGTERM); "
+    process, _ = command(program=stop + PROGRAM)
     assert process.wait(20) == 0
 
 

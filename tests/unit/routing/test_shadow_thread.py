@@ -59,7 +59,7 @@ def test_a_full_queue_sheds_at_once() -> None:
         gate.wait(10)
         return "a"
 
-    shadow = ThreadShadow(recorder, concurrency=1, queue_size=1, deadline=30)
+    shadow = ThreadShadow(recorder, concurrency=1, queue=1, deadline=30)
     shadow.after("legacy", "a", held)
     assert began.wait(10)
     taken = [shadow.after("legacy", "a", lambda: "a") for _ in range(3)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from switchover.machine.snapshot import Snapshot
 from switchover.routing.bucket import Key
-from switchover.routing.fallback import CandidateFailure
+from switchover.routing.candidate_failure import CandidateFailure
 from switchover.routing.snapshot import Decision, compile_snapshot, decide
 from switchover.routing.webhook import WebhookRouter
 from switchover.routing.webhook_outcome import Outcome
@@ -18,12 +18,14 @@ from switchover.testing.claims import InMemoryClaims
 class Routes:
     """A router whose document the test sets."""
 
+    migration = "agents"
+
     def __init__(self) -> None:
         self.set("legacy_only")
 
     def set(self, mode: str, epoch: int = 1, shadow: int = 0, split: int = 0) -> None:
         snapshot = Snapshot("agents", epoch, mode, split, shadow)
-        self.table = compile_snapshot(snapshot)
+        self.table, self.turned = compile_snapshot(snapshot), epoch
 
     def route(self, key: Key) -> Decision:
         return decide(self.table, key)

@@ -91,9 +91,15 @@ def client() -> Client:
 class FixedRouter:
     """Routes by a table: key to system; the rest goes to legacy."""
 
+    migration = "m"
+
     def __init__(self, **systems: str) -> None:
         self.systems, self.epoch = systems, 1
         self.shadow, self.reason = False, "split"
+
+    @property
+    def turned(self) -> int:
+        return self.epoch
 
     def route(self, key: Any) -> Decision:
         system = self.systems.get(str(key), self.systems.get("default", "legacy"))

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from switchover.errors import InputError, UpstreamFailed
-from switchover.routing.asgi.incident import CandidateFailure
 from switchover.routing.asgi.middleware import SwitchoverMiddleware
+from switchover.routing.breaker import Breaker
+from switchover.routing.candidate_failure import CandidateFailure
 from switchover.routing.shadow import Shadow
 
 KEY = {"x-user": "c"}
@@ -143,7 +144,8 @@ def test_a_silent_candidate_is_given_up_in_time(
 def test_one_incident_is_told_once_and_the_candidate_left_alone(
     client: Any, router: Any, make: Any
 ) -> None:
-    """However many requests fail, the callback runs once per epoch, and the rest go to legacy."""
+    """However many requests fail, it is told once until who serves changes; legacy answers."""
+    router.reason = "mode:candidate_only"
     told: list[CandidateFailure] = []
     calls: list[Any] = []
 
@@ -151,22 +153,37 @@ def test_one_incident_is_told_once_and_the_candidate_left_alone(
         told.append(failure)
 
     app = both(router, make("legacy"), make("candidate", status=503, seen=calls),
-               on_candidate_failure=tell, threshold=2, cool_down=60)  # fmt: skip
+               on_candidate_failure=tell, rollback_after=2)  # fmt: skip
 
     async def run() -> None:
         for _ in range(6):
             assert (await client.ask(app, headers=KEY)).body == b"legacy:"
-        await app.incident.close()
+        await asyncio.to_thread(app.fallback.close)
         assert (len(told), len(calls)) == (1, 2)
         router.epoch = 2
         for _ in range(3):
             await client.ask(app, headers=KEY)
-        await app.incident.close()
+        await asyncio.to_thread(app.fallback.close)
 
     asyncio.run(run())
-    assert [failure.epoch for failure in told] == [1, 2]
-    assert told[0].reason == "status 503"
+    assert [failure.incident for failure in told] == ["m-candidate-1", "m-candidate-2"]
+    assert told[0].reason.endswith("failed on a GET request in candidate_only: it answered 503")
     assert len(calls) == 4
+
+
+@pytest.mark.req("T4")
+def test_while_the_split_decides_a_failing_candidate_is_left_alone_and_nobody_told(
+    client: Any, router: Any, make: Any
+) -> None:
+    """There the gates decide; the breaker spares callers and candidate meanwhile."""
+    told: list[CandidateFailure] = []
+    calls: list[Any] = []
+    app = both(router, make("legacy"), make("candidate", status=503, seen=calls),
+               on_candidate_failure=told.append, breaker=Breaker(consecutive=2))  # fmt: skip
+    for _ in range(5):
+        assert client.get(app, headers=KEY).body == b"legacy:"
+    assert (told, len(calls)) == ([], 2)
+    assert app.fallback.counters == {"failures": 2, "blocked": 3}
 
 
 @pytest.mark.req("T4")
@@ -183,7 +200,7 @@ def test_a_client_that_leaves_is_no_failure_of_the_candidate(
     app = both(router, make("legacy"), candidate, recorder=records)
     assert client.get(app, headers=KEY, leaves=True).messages == []
     assert records.seen == []
-    assert app.incident.counters == {}
+    assert app.fallback.counters == {}
 
 
 def shadowed(app: Any, shadow: Shadow, client: Any, **request: Any) -> Any:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from switchover.errors import DependencyUnavailable, InputError, Refused, StaleEpoch
 from switchover.machine.snapshot import Snapshot
 from switchover.plan.proxies import Proxy
+from switchover.ports import MeasuredShare
 from switchover.routing.proxies import TrafficSplits, open_splits
 
 pytestmark = pytest.mark.req("T11")
@@ -37,12 +38,17 @@ class Remembering:
     share: float | None = 0.1
     applied: list[Snapshot] = field(default_factory=list)
 
-    def apply(self, snapshot: Snapshot) -> None:
+    def apply(self, snapshot: Snapshot, *, lift: bool = False) -> None:
         self.applied.append(snapshot)
         if self.fault:
             raise self.fault
 
+    def fall_back(self) -> None:
+        raise AssertionError("nobody asked for that")
+
     def read(self) -> float | None:
+        if self.fault:
+            raise self.fault
         return self.share
 
 
@@ -77,32 +83,30 @@ def test_slow_proxy_holds_up_no_other() -> None:
     meeting = threading.Barrier(2, timeout=5)
 
     class Meeting(Remembering):
-        def apply(self, snapshot: Snapshot) -> None:
+        def apply(self, snapshot: Snapshot, *, lift: bool = False) -> None:
             meeting.wait()
 
     TrafficSplits([Meeting(), Meeting()]).apply(SNAPSHOT)
     assert not meeting.broken
 
 
-@pytest.mark.parametrize(
-    ("shares", "together"),
-    [([0.1, 0.1], 0.1), ([0.1, 0.2], None), ([0.1, None], None), ([], None)],
-    ids=str,
-)
-def test_share_of_several_is_what_all_of_them_have(
-    shares: list[float | None], together: float | None
-) -> None:
-    """Where they differ, there is no one share."""
-    splits = TrafficSplits([Remembering(str(n), share=share) for n, share in enumerate(shares)])
-    assert splits.read() == together
-    assert list(splits.shares().values()) == shares
+def test_each_share_is_measured_whatever_happens_to_others() -> None:
+    """One that can't tell and one that can't be asked are told apart."""
+    splits = TrafficSplits(
+        [Remembering("a", share=0.2), Remembering("b", share=None), Remembering("c", fault=DOWN)]
+    )
+    assert splits.measure() == (
+        MeasuredShare("a", 0.2),
+        MeasuredShare("b", None),
+        MeasuredShare("c", None, "HAProxy is unavailable: no socket"),
+    )
 
 
 def test_plan_without_proxies_needs_nothing() -> None:
     """No section, no proxy, no error."""
     splits = open_splits("mood", [], environment={})
     splits.apply(SNAPSHOT)
-    assert (len(splits), splits.read(), splits.name) == (0, None, "no proxy")
+    assert (len(splits), splits.measure()) == (0, ())
 
 
 def test_every_kind_of_the_plan_is_opened_without_connecting() -> None:
@@ -113,10 +117,12 @@ def test_every_kind_of_the_plan_is_opened_without_connecting() -> None:
         allow_programs=frozenset({"nginx"}),
         environment={"TRAEFIK_REDIS": "redis://:secret@127.0.0.1:1/0", "KUBE_TOKEN": "t"},
     )
-    assert splits.name == (
-        "HAProxy /run/haproxy/admin.sock, nginx /etc/nginx/switchover/mood.conf, "
-        "Traefik service mood in redis://127.0.0.1:1/0, HTTPRoute clinic/mood"
-    )
+    assert [split.name for split in splits] == [
+        "HAProxy /run/haproxy/admin.sock",
+        "nginx /etc/nginx/switchover/mood.conf",
+        "Traefik service mood in redis://127.0.0.1:1/0",
+        "HTTPRoute clinic/mood",
+    ]
 
 
 def test_program_that_the_operator_did_not_allow_is_refused() -> None:
@@ -135,7 +141,7 @@ def test_secret_that_is_not_set_is_named() -> None:
         open_splits("mood", planned(TRAEFIK), environment={})
     splits = open_splits("mood", planned(GATEWAY), environment={})
     with pytest.raises(InputError, match="KUBE_TOKEN, which is not set"):
-        splits.read()
+        splits.apply(SNAPSHOT)
 
 
 @pytest.mark.parametrize(
