@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -176,13 +176,38 @@ class TrafficSplit(Protocol):
     def name(self) -> str:
         """What messages call it, such as ``HAProxy /run/haproxy/admin.sock``."""
 
-    def apply(self, snapshot: Snapshot) -> None:
+    def apply(self, snapshot: Snapshot, *, lift: bool = False) -> None:
         """Let the proxy split as ``snapshot`` says. Doing it again changes nothing, and mends a
-        proxy that forgot. Raises ``StaleEpoch`` when the proxy follows a newer document,
-        ``Refused`` when its configuration does not fit, ``DependencyUnavailable`` otherwise."""
+        proxy that forgot. Raises ``StaleEpoch`` when the proxy follows a newer document, or
+        fell back under this one and ``lift`` is not given; ``Refused`` when its configuration
+        does not fit, ``DependencyUnavailable`` otherwise."""
+
+    def fall_back(self) -> None:
+        """Send everything to legacy under the epoch that the proxy has, for want of Redis. A
+        newer document ends that, the same one only with ``lift``, an older one never."""
 
     def read(self) -> float | None:
         """The candidate's share that the proxy really has, 0 to 1; None while it can't tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredShare:
+    """The candidate's share that ``proxy`` really has, 0 to 1: None while it can't tell, and
+    where ``fault`` says why it can't be asked."""
+
+    proxy: str
+    share: float | None
+    fault: str = ""
+
+
+class TrafficSplits(Protocol):
+    """All proxies of a migration."""
+
+    def apply(self, snapshot: Snapshot) -> None:
+        """Tell each, as :meth:`TrafficSplit.apply`; one error for all faults, after the last."""
+
+    def measure(self) -> tuple[MeasuredShare, ...]:
+        """What each does, in the plan's order."""
 
 
 class BlockStream(Protocol):
@@ -226,6 +251,62 @@ class DataChecker(Protocol):
     """Runs one data-integrity suite (C4)."""
 
     def check(self, check: DataCheck) -> CheckResult: ...
+
+
+#: What names a work item, the same on both sides.
+ItemKey = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A work item as one side keeps it. ``updated`` is the time of its last change in seconds
+    since the Unix epoch, None where it is not known; ``stamp`` the same as it is stored."""
+
+    key: ItemKey
+    state: str
+    updated: float | None = None
+    stamp: Any = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemChange:
+    """``item``, if it is still as it was seen, shall be in ``state``."""
+
+    item: Item
+    state: str
+
+
+class ItemStore(Protocol):
+    """The work items of one side (T13).
+
+    Every method raises ``DependencyUnavailable`` when the database does not answer, and
+    ``InputError`` when the plan names what is not there or can't be compared.
+    """
+
+    def items(self) -> Generator[Item, None, None]:
+        """All items, ascending by key: numbers by value, text by its code points. Read in
+        pieces; close it when it is left before its end."""
+
+    def find(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Item]:
+        """Those of ``keys`` that are there."""
+
+    def set_states(self, changes: Sequence[ItemChange]) -> list[str]:
+        """Make each change whose item is as it was seen, each for itself. Gives an answer for
+        each: empty when it was made, ``changed`` when the item was different, otherwise why
+        the database refused."""
+
+
+class ItemTracker(Protocol):
+    """What is known of work items between two looks. Losing it delays, and does no harm."""
+
+    def in_flight(self, migration: str, keys: Sequence[ItemKey]) -> frozenset[ItemKey]:
+        """Those of ``keys`` that a live claim holds."""
+
+    def recall(self, migration: str) -> dict[str, Any] | None:
+        """What was remembered last; None when it was forgotten."""
+
+    def remember(self, migration: str, document: dict[str, Any], seconds: float) -> None:
+        """Keep a JSON document for so many seconds."""
 
 
 class Pager(Protocol):

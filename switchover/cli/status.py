@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from switchover.cli.gates import gates_table
 from switchover.cli.session import (
     Json,
@@ -35,7 +38,9 @@ def status(migration: Migration, json: Json = False) -> None:
             "phase": document["phase"].replace("_", " "),
             "mode": f"{document['mode']}, candidate {document['split']:g} %",
             "routers": f"{len(document['routers'])} live, epoch {document['epoch']}",
+            "proxies": "; ".join(map(_proxy, document["proxies"])),
             "incident": document["incident"],
+            "work items": _items(document["items"]),
             "next": document["why"],
         }
     )
@@ -55,3 +60,18 @@ def status(migration: Migration, json: Json = False) -> None:
         say("")
         for gate in document["reading"]["gates"]:
             say(gate["sentence"])
+
+
+def _proxy(measured: Mapping[str, Any]) -> str:
+    name, split = measured["proxy"], measured["split"]
+    if split is not None:
+        return f"{name}: {split:g} %"
+    return f"{name}: {'out of reach' if measured['fault'] else 'can not tell'}"
+
+
+def _items(items: dict[str, Any] | None) -> str:
+    if items is None:
+        return ""
+    count = items["disagreements"]
+    said = "all agreed" if not count else f"{count:,} disagreed"
+    return f"{said} at {items['at']}; switchover items tells more"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from switchover.engine.collect import at_stage, heard_key
 from switchover.engine.context import Case
+from switchover.engine.proxies import astray, measured
 from switchover.judge import rollout
 from switchover.judge.gate import kinds
 from switchover.judge.rollout import Evidence
@@ -14,6 +16,7 @@ from switchover.machine.action import Action
 from switchover.machine.decide import Facts, decide
 from switchover.machine.state import TERMINAL
 from switchover.plan.calendar import blocked
+from switchover.ports import MeasuredShare
 
 
 def assess(case: Case) -> StageReading | None:
@@ -38,8 +41,8 @@ def _reading(case: Case, stored: dict[str, Any] | None) -> StageReading:
     )
 
 
-def facts(case: Case) -> Facts:
-    """Everything beside the state that a decision needs, read now."""
+def facts(case: Case, shares: Sequence[MeasuredShare] | None = None) -> Facts:
+    """Everything beside the state that a decision needs, read now unless it is given."""
     stored = None if case.stage.work else _stored(case)
     policy = case.plan.approvals
     return Facts(
@@ -47,15 +50,16 @@ def facts(case: Case) -> Facts:
         reading=None if case.stage.work else _reading(case, stored),
         blocked=blocked(case.plan.schedule, case.context.clock.now()),
         silence=_silence(case, stored),
+        astray=astray(case, measured(case) if shares is None else shares),
         automatic_rollback=case.plan.rollback.automatic,
         rollback_on_silence=case.plan.judgement.no_data == "rollback",
         on_expiry=policy.on_expiry if policy else "hold",
     )
 
 
-def due(case: Case) -> Action:
+def due(case: Case, shares: Sequence[MeasuredShare] | None = None) -> Action:
     """What is due now; the same answer for ``advance``, ``monitor`` and ``why``."""
-    return decide(case.state, case.stages, facts(case))
+    return decide(case.state, case.stages, facts(case, shares))
 
 
 def last_heard(case: Case, stored: dict[str, Any] | None) -> tuple[float, str]:

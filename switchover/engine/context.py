@@ -19,16 +19,19 @@ from switchover.machine.state import State
 from switchover.plan.load import restore_plan
 from switchover.plan.spec import Plan
 from switchover.plan.stages import Stage, compile_gates, compile_rules, compile_stages
+from switchover.plan.work_items import ItemTable
 from switchover.ports import (
     AdapterValidator,
     BlockStream,
     CheckRunner,
     DataChecker,
     Effect,
+    ItemStore,
+    ItemTracker,
     Ledger,
     Record,
     RoutingStore,
-    TrafficSplit,
+    TrafficSplits,
 )
 
 #: How often a use case reads again and decides anew after another writer came first.
@@ -39,6 +42,14 @@ _STEP_ASIDE = 0.02
 
 #: Performs one effect of the outbox; returns what is worth recording.
 Handler = Callable[[Effect], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPorts:
+    """How work items are reached: ``store`` opens a table of the side that it is told."""
+
+    store: Callable[[ItemTable, str], ItemStore]
+    tracker: ItemTracker
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,8 @@ class Context:
     adapters: AdapterValidator
     data: DataChecker
     handlers: Mapping[str, Handler] = field(default_factory=dict)
-    splits: Callable[[Plan], TrafficSplit] | None = None
+    splits: Callable[[Plan], TrafficSplits] | None = None
+    items: ItemPorts | None = None
 
     def open(self, migration: str) -> Case:
         """Read a migration as it is now."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from switchover.engine.advance import action_name
 from switchover.engine.assess import assess, due
-from switchover.engine.context import Context
+from switchover.engine.context import Case, Context
+from switchover.engine.proxies import measured
 from switchover.machine.action import Action, Ask, CheckData, Enter, Wait, Work
+from switchover.machine.state import Items
+from switchover.ports import MeasuredShare
 
 
 def status(context: Context, migration: str) -> dict[str, Any]:
@@ -17,6 +21,7 @@ def status(context: Context, migration: str) -> dict[str, Any]:
     state = case.state
     reading = None if state.stage >= len(case.stages) else assess(case)
     stored = context.ledger.evidence(migration)
+    shares = measured(case)
     return {
         "migration": migration,
         "title": case.plan.title,
@@ -32,11 +37,17 @@ def status(context: Context, migration: str) -> dict[str, Any]:
         "approval": _approval(case.state.approval),
         "incident": state.incident or None,
         "reason": state.reason or None,
+        "items": _items(state.items),
         "reading": reading.to_dict() if reading else None,
         "evidence_until": iso(stored["last_at"]) if stored and stored["last_at"] else None,
         "routers": [
             {"router": ack.router, "epoch": ack.epoch, "at": iso(ack.at)}
             for ack in context.routing.acknowledgements(migration)
+        ],
+        "proxies": [
+            {"proxy": found.proxy, "fault": found.fault or None,
+             "split": None if found.share is None else found.share * 100}
+            for found in shares
         ],
         "stages": [
             {"title": stage.title, "mode": stage.mode, "split": stage.split / 100,
@@ -44,16 +55,21 @@ def status(context: Context, migration: str) -> dict[str, Any]:
              "place": _place(stage.index, state.stage)}
             for stage in case.stages
         ],
-        "why": why(context, migration)["sentence"],
+        "why": _why(case, shares)["sentence"],
     }  # fmt: skip
 
 
 def why(context: Context, migration: str) -> dict[str, Any]:
     """What a migration waits for, in one sentence, and what unblocks it."""
-    action = due(context.open(migration))
+    case = context.open(migration)
+    return _why(case, measured(case))
+
+
+def _why(case: Case, shares: Sequence[MeasuredShare]) -> dict[str, Any]:
+    action = due(case, shares)
     until = action.until if isinstance(action, Wait) else None
     return {
-        "migration": migration,
+        "migration": case.state.migration,
         "waiting_for": action.code if isinstance(action, Wait) else action_name(action),
         "until": iso(until) if until else None,
         "sentence": _explain(action),
@@ -86,6 +102,13 @@ def _approval(approval: Any) -> dict[str, Any] | None:
         "expires_at": iso(approval.expires_at),
         "approver": approval.approver or None,
     }
+
+
+def _items(items: Items | None) -> dict[str, Any] | None:
+    """What is on record about work items; the same finding is not written down twice."""
+    if items is None:
+        return None
+    return {"at": iso(items.at), "disagreements": items.disagreements, "summary": items.summary}
 
 
 def _place(index: int, current: int) -> str:

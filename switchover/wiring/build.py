@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from switchover.clock import SystemClock
-from switchover.engine.context import Context
+from switchover.engine.context import Context, ItemPorts
 from switchover.wiring.handlers import handlers
-from switchover.wiring.lazy import LazyAdapters, LazyChecks, LazyData
+from switchover.wiring.lazy import LazyAdapters, LazyChecks, LazyData, open_items
 from switchover.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from switchover.ledger.repository import SqlLedger
     from switchover.plan.spec import Plan
-    from switchover.ports import TrafficSplit
+    from switchover.ports import TrafficSplits
 
 
 def build_context(settings: Settings) -> Context:
@@ -22,9 +22,10 @@ def build_context(settings: Settings) -> Context:
     Nothing connects before it is used: a rollback must not wait for a database that is down.
     """
     from switchover.observe.stream import RedisBlockStream
+    from switchover.routing.item_tracker import RedisItemTracker
     from switchover.routing.store import RedisRoutingStore
 
-    def splits(plan: Plan) -> TrafficSplit:
+    def splits(plan: Plan) -> TrafficSplits:
         from switchover.routing.proxies import open_splits
 
         return open_splits(plan.migration, plan.proxies, allow_programs=settings.allow_commands)
@@ -40,6 +41,7 @@ def build_context(settings: Settings) -> Context:
         data=LazyData(),
         handlers=handlers(settings, ledger),
         splits=splits,
+        items=ItemPorts(open_items, RedisItemTracker(settings.redis_url)),
     )
 
 

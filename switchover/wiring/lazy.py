@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from switchover.plan.spec import Check, Consumer, DataCheck, Plan
-from switchover.ports import CheckResult
+from switchover.plan.work_items import ItemTable
+from switchover.ports import CheckResult, ItemStore
 
 
 class LazyChecks:
@@ -37,3 +38,10 @@ class LazyData:
         from switchover.integrity.expectations import GreatExpectationsChecker
 
         return GreatExpectationsChecker().check(check)
+
+
+def open_items(table: ItemTable, side: str) -> ItemStore:
+    """Work items in SQL; see :class:`switchover.integrity.items.SqlItemStore`."""
+    from switchover.integrity.items import SqlItemStore
+
+    return SqlItemStore(table, side)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from switchover.errors import (
 )
 from switchover.machine.snapshot import Snapshot
 from switchover.plan.proxies import GatewayApiProxy, HaproxyProxy, NginxProxy, Proxy
-from switchover.ports import TrafficSplit
+from switchover.ports import MeasuredShare, TrafficSplit
 
 T = TypeVar("T")
 
@@ -29,18 +29,15 @@ _ALLOWED = "SWITCHOVER_ALLOW_COMMANDS"
 
 
 class TrafficSplits:
-    """Several proxies as one :class:`~switchover.ports.TrafficSplit`.
-
-    They are told at the same time, so that a slow one holds up no other, and each is told
-    whatever happens to the rest.
+    """Several proxies: they are told at the same time, so that a slow one holds up no other, and
+    each is told whatever happens to the rest. Iterating gives each of them.
     """
 
     def __init__(self, splits: Sequence[TrafficSplit]) -> None:
         self._splits = tuple(splits)
 
-    @property
-    def name(self) -> str:
-        return ", ".join(split.name for split in self._splits) or "no proxy"
+    def __iter__(self) -> Iterator[TrafficSplit]:
+        return iter(self._splits)
 
     def __len__(self) -> int:
         return len(self._splits)
@@ -51,27 +48,28 @@ class TrafficSplits:
         ``DependencyUnavailable`` if one was out of reach, ``StaleEpoch`` if proxies were ahead
         and nothing else was wrong, else ``Refused``.
         """
-        self._each(lambda split: split.apply(snapshot))
-
-    def read(self) -> float | None:
-        """The share that all of them have; None where they differ or one can't tell."""
-        shares = set(self.shares().values())
-        return shares.pop() if len(shares) == 1 else None
-
-    def shares(self) -> dict[str, float | None]:
-        """The share of each, by name; raises like :meth:`apply`."""
-        found = self._each(lambda split: split.read())
-        return {split.name: share for split, share in zip(self._splits, found, strict=True)}
-
-    def _each(self, act: Callable[[TrafficSplit], T]) -> list[T]:
-        if not self._splits:
-            return []
-        with ThreadPoolExecutor(len(self._splits)) as pool:
-            futures = [pool.submit(act, split) for split in self._splits]
+        futures = self._each(lambda split: split.apply(snapshot))
         faults = [error for future in futures if (error := future.exception()) is not None]
         if faults:
             raise _one(faults)
-        return [future.result() for future in futures]
+
+    def measure(self) -> tuple[MeasuredShare, ...]:
+        """The share that each proxy really has, or why it can't be asked."""
+        return tuple(future.result() for future in self._each(_measured))
+
+    def _each(self, act: Callable[[TrafficSplit], T]) -> list[Future[T]]:
+        """``act`` on all of them, ended."""
+        if not self._splits:
+            return []
+        with ThreadPoolExecutor(len(self._splits)) as pool:
+            return [pool.submit(act, split) for split in self._splits]
+
+
+def _measured(split: TrafficSplit) -> MeasuredShare:
+    try:
+        return MeasuredShare(split.name, split.read())
+    except SwitchoverError as error:
+        return MeasuredShare(split.name, None, str(error))
 
 
 def _one(faults: list[BaseException]) -> BaseException:

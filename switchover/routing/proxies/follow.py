@@ -1,78 +1,106 @@
 """Keep a proxy in step with the routing document in Redis, wherever the proxy runs.
 
 A follower stands beside the proxy (its runtime socket or files need be nobody else's), knows
-only Redis, and so takes an emergency rollback on with Prefect, SQL and Slack down.
+only Redis, and so takes an emergency rollback on with Prefect, SQL and Slack down. It is to
+its proxy what a router is to its application: it acknowledges what the proxy follows, and
+sends everything to legacy when Redis is silent for too long.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
 
-from switchover.errors import DependencyUnavailable, InputError, Refused, StaleEpoch
-from switchover.machine.snapshot import Snapshot
-from switchover.ports import RoutingStore, TrafficSplit
-
-_log = logging.getLogger("switchover.proxies")
-
-#: The longest wait in seconds before a proxy is tried again that failed.
-_LONGEST_WAIT = 5.0
+from switchover.connection import redis_address
+from switchover.errors import InputError
+from switchover.machine.propagation import follower_id
+from switchover.ports import TrafficSplit
+from switchover.routing.held import HeldDocument
+from switchover.routing.proxies.bring import Bringer, Told, log
+from switchover.routing.reader import Reader
 
 
 class Follower:
-    """Applies every new document of ``migration`` to ``split``, and the last one again every
+    """Brings every new document of ``migration`` to ``split``, and the last one again every
     ``mend_every`` seconds, for a proxy that was reloaded.
 
-    It looks into Redis every ``every`` seconds. While Redis is away the proxy stays as it is.
-    ``epoch`` is what the proxy follows, 0 before the first; ``fault`` is what went wrong last,
-    empty while all is well.
+    ``redis_url`` is a URL or a ready client, by default ``SWITCHOVER_REDIS_URL``. After
+    ``max_staleness`` seconds in which no valid document could be confirmed, the proxy goes to
+    legacy, until Redis is back. Every change goes to ``tell``.
     """
 
     def __init__(
-        self, store: RoutingStore, split: TrafficSplit, migration: str, *,
-        every: float = 0.05, mend_every: float = 10.0,
+        self, split: TrafficSplit, migration: str, redis_url: Any = None, *,
+        max_staleness: float = 30.0, mend_every: float = 10.0,
+        tell: Callable[[Told], None] = log,
     ) -> None:  # fmt: skip
-        self._store, self._split, self._migration = store, split, migration
-        self._every, self._mend_every = every, mend_every
-        self._applied: Snapshot | None = None
-        self._mended = 0.0
-        self.epoch, self.fault = 0, ""
+        if max_staleness <= 0:
+            raise InputError(f"max_staleness is {max_staleness}; give a number of seconds above 0")
+        ready_client = redis_url is not None and not isinstance(redis_url, str)
+        address = redis_url if ready_client else redis_address(redis_url)
+        self._max_staleness = max_staleness
+        self._bringer = Bringer(split, max_staleness, mend_every, tell)
+        self._lock = threading.Lock()
+        self._held = HeldDocument(migration, lambda table, flags, change: None)
+        self.id = follower_id(split.name)
+        self._stop = threading.Event()
+        self._reader = Reader(migration, address, self.id, max_staleness, self.take)
+        self._watch = threading.Thread(
+            target=self._keep, name=f"switchover-follow-{migration}", daemon=True
+        )
 
-    def run(self, stop: threading.Event) -> None:
-        """Follow until ``stop`` is set."""
-        wait = self._every
-        while not stop.is_set():
-            wait = self._every if self.step() else min(_LONGEST_WAIT, wait * 2)
-            stop.wait(wait)
+    def __enter__(self) -> Self:
+        self._held.renew()
+        self._reader.start()
+        self._watch.start()
+        return self
 
-    def step(self) -> bool:
-        """Look once, and apply what is due; False when something failed."""
-        try:
-            snapshot = self._store.read(self._migration)
-            if snapshot is not None and self._due(snapshot):
-                self._apply(snapshot)
-        except (DependencyUnavailable, InputError, Refused) as error:
-            if str(error) != self.fault:  # once, and not at every look
-                _log.error("%s: %s", self._migration, error)
-            self.fault = str(error)
-            return False
-        if self.fault:
-            _log.info("%s: %s is in step again", self._migration, self._split.name)
-        self.fault = ""
-        return True
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop and sign off. The proxy keeps its split, so that a follower can be restarted."""
+        self._stop.set()
+        self._reader.stop()
+        self._watch.join(timeout=3.0)
 
-    def _due(self, snapshot: Snapshot) -> bool:
-        return snapshot != self._applied or time.monotonic() >= self._mended + self._mend_every
+    def take(self, document: str | None) -> tuple[int, float]:
+        """Judge what Redis holds, as a router does, and bring it to the proxy; gives the epoch
+        that the proxy follows, and since when."""
+        self._held.take(document)
+        return self._bring()
 
-    def _apply(self, snapshot: Snapshot) -> None:
-        try:
-            self._split.apply(snapshot)
-        except StaleEpoch:
-            # A newer document is on its way to us too; if Redis lost its data instead, the
-            # ledger will write one that is newer.
-            current = self._store.read(self._migration)
-            if current is None or current.epoch <= snapshot.epoch:
-                raise
-            return
-        self._applied, self.epoch, self._mended = snapshot, snapshot.epoch, time.monotonic()
+    def keep(self) -> None:
+        """Look whether the document is still confirmed, and mend or try again what is due."""
+        self._held.expire(self._max_staleness)
+        self._bring()
+
+    def _keep(self) -> None:
+        """A thread of its own, so that a reader stuck in the network can't delay it."""
+        while not self._stop.wait(min(self._max_staleness / 10, 1.0)):
+            self.keep()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the document that the proxy follows, 0 before the first."""
+        return self._bringer.epoch
+
+    @property
+    def fault(self) -> str:
+        """What went wrong last; empty while all is well."""
+        return self._bringer.fault
+
+    def _bring(self) -> tuple[int, float]:
+        with self._lock:
+            reason, aim = self._held.fallen_back, self._held.snapshot
+            if reason:
+                self._bringer.bring(None, reason)
+            elif aim is not None:
+                self._bringer.bring(aim)
+            elif self._held.ready.is_set():
+                self._bringer.bring(None, "cold_start")
+            return self._bringer.epoch, self._bringer.since

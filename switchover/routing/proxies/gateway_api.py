@@ -16,8 +16,9 @@ from typing import Any
 import httpx
 
 from switchover.errors import DependencyUnavailable, Refused
-from switchover.machine.snapshot import FULL, Snapshot
-from switchover.routing.proxies.fence import Standing, fence
+from switchover.machine.snapshot import Snapshot
+from switchover.machine.split import FULL
+from switchover.routing.proxies.fence import Standing, fence, lapse
 
 #: How often a patch is tried when the route changes in between.
 _ATTEMPTS = 5
@@ -55,13 +56,23 @@ class GatewayApiSplit:
     def _trusted(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self._authority)
 
-    def apply(self, snapshot: Snapshot) -> None:
+    def apply(self, snapshot: Snapshot, *, lift: bool = False) -> None:
         """Patch the weights, and wait until every gateway of the route has accepted them."""
         wanted = Standing.of(snapshot)
+        self._move(lambda held: fence(self._migration, wanted, held, self.name, lift=lift))
+
+    def fall_back(self) -> None:
+        """Everything to legacy, under the epoch of the annotation."""
+        self._move(lapse)
+
+    def _move(self, choose: Callable[[Standing | None], Standing | None]) -> None:
+        """Bring the route to what ``choose`` makes of what is remembered."""
         for _ in range(_ATTEMPTS):
             route = self._ask("GET")
             held = self._remembered(route)
-            fence(self._migration, wanted, held, self.name)
+            wanted = choose(held)
+            if wanted is None:
+                return
             rules = self._weighted(route, wanted)
             if held == wanted and rules == route["spec"]["rules"]:
                 break

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Callable
 
 from switchover.errors import DependencyUnavailable, Refused
-from switchover.machine.snapshot import FULL, Snapshot
-from switchover.routing.proxies.fence import Standing, fence
+from switchover.machine.snapshot import Snapshot
+from switchover.machine.split import FULL
+from switchover.routing.proxies.fence import Standing, fence, lapse
 
-#: The variable holds ``epoch * _BASE + split``.
-_BASE = 100_000
+#: The variable holds ``(epoch * _LAPSES + lapse) * _BASE + split``.
+_LAPSES, _BASE = 100_000, 100_000
+
+#: How often a change is offered that others overtake.
+_ATTEMPTS = 5
 
 #: Seconds for connecting and for an answer. Short: a rollback does not wait.
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 1.0, 2.0
@@ -43,20 +48,38 @@ class HaproxySplit:
         self._variable = variable(migration)
         self.name = f"HAProxy {self._address}"
 
-    def apply(self, snapshot: Snapshot) -> None:
+    def apply(self, snapshot: Snapshot, *, lift: bool = False) -> None:
         """Offer the document; HAProxy takes it if its epoch is newer than the one it has."""
-        wanted, name = Standing.of(snapshot), self._variable
-        fence(self._migration, wanted, self._standing(f"get var {name}"), self.name)
-        held = self._standing(
-            "experimental-mode on;"  # HAProxy asks for it wherever a variable is set
-            f"{self._salting(snapshot.salt) if 0 < wanted.split < FULL else ''}"
-            f"set var {name}_offer expr int({wanted.epoch * _BASE + wanted.split}),"
-            f"set-var({name},iflt);"
-            f"get var {name}"
+        wanted = Standing.of(snapshot)
+        self._move(
+            lambda held: fence(self._migration, wanted, held, self.name, lift=lift), snapshot.salt
         )
-        fence(self._migration, wanted, held, self.name)
-        if held != wanted:
-            raise Refused(f"{self.name} did not take the split; it needs HAProxy 2.6 or newer")
+
+    def fall_back(self) -> None:
+        """Everything to legacy, under the epoch that HAProxy has."""
+        self._move(lambda held: lapse(held) or held, "")
+
+    def _move(self, choose: Callable[[Standing], Standing], salt: str) -> None:
+        """Bring HAProxy to what ``choose`` makes of what it holds."""
+        name = self._variable
+        held = self._standing(f"get var {name}")
+        for _ in range(_ATTEMPTS):
+            wanted = choose(held)
+            value = (wanted.epoch * _LAPSES + wanted.lapse) * _BASE + wanted.split
+            found = self._standing(
+                "experimental-mode on;"  # HAProxy asks for it wherever a variable is set
+                f"{self._salting(salt) if 0 < wanted.split < FULL else ''}"
+                f"set var {name}_offer expr int({value}),set-var({name},iflt);"
+                f"get var {name}"
+            )
+            if found == wanted:
+                return
+            if found == held:
+                raise Refused(f"{self.name} did not take the split; it needs HAProxy 2.6 or newer")
+            held = found
+        raise DependencyUnavailable(
+            self.name, f"others changed it {_ATTEMPTS} times in a row; try again"
+        )
 
     def read(self) -> float | None:
         """The share in force; 0 after HAProxy was reloaded and before the next ``apply``."""
@@ -80,8 +103,9 @@ class HaproxySplit:
                 f"{self.name} has no variable {self._variable} ({' '.join(answer.split())}); put "
                 "the lines for this migration into its configuration and reload it"
             )
-        epoch, split = divmod(int(found[1]), _BASE)
-        return Standing(epoch, min(split, FULL))
+        place, split = divmod(int(found[1]), _BASE)
+        epoch, lapsed = divmod(place, _LAPSES)
+        return Standing(epoch, min(split, FULL), lapsed)
 
     def _ask(self, command: str) -> str:
         """Send one line, and give all that HAProxy says to it."""

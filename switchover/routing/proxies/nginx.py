@@ -13,14 +13,15 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from switchover.errors import DependencyUnavailable, Refused
-from switchover.machine.snapshot import FULL, Snapshot
-from switchover.routing.proxies.fence import Standing, fence
+from switchover.machine.snapshot import Snapshot
+from switchover.machine.split import FULL
+from switchover.routing.proxies.fence import Standing, fence, lapse
 
 #: Fresh connections in a row that must answer with the new epoch: old workers stop accepting
 #: one by one.
@@ -29,7 +30,7 @@ _IN_A_ROW = 8
 #: Seconds for one call of nginx, for one answer of the status page, and between two questions.
 _PROGRAM_TIMEOUT, _STATUS_TIMEOUT, _POLL = 10.0, 1.0, 0.01
 
-_HEAD = re.compile(r"# Written by Switchover for (\S+): epoch (\d+), split (\d+)\n")
+_HEAD = re.compile(r"# Written by Switchover for (\S+): epoch (\d+(?:\.\d+)?), split (\d+)\n")
 
 
 class NginxSplit:
@@ -52,17 +53,33 @@ class NginxSplit:
         self._command, self._settle = tuple(command), settle
         self.name = f"nginx {file}"
 
-    def apply(self, snapshot: Snapshot) -> None:
+    def apply(self, snapshot: Snapshot, *, lift: bool = False) -> None:
         """Write the file, let nginx check it, reload, and wait until all new connections follow.
 
         A file that nginx refuses is replaced by the one before, and nginx is not reloaded.
         """
         wanted = Standing.of(snapshot)
-        text = split_file(snapshot, self._header, legacy=self._legacy, candidate=self._candidate)
+        self._move(
+            lambda held: fence(self._migration, wanted, held, self.name, lift=lift), snapshot
+        )
+
+    def fall_back(self) -> None:
+        """Everything to legacy, under the epoch that the file has."""
+        self._move(lapse, Snapshot(self._migration, 0))
+
+    def _move(
+        self, choose: Callable[[Standing | None], Standing | None], snapshot: Snapshot
+    ) -> None:
+        """Bring nginx to what ``choose`` makes of the file; ``snapshot`` says how keys split."""
         with self._alone():
             before = self._kept()
-            held = self._remembered(before)
-            fence(self._migration, wanted, held, self.name)
+            wanted = choose(self._remembered(before))
+            if wanted is None:
+                return
+            text = split_file(
+                snapshot, self._header, standing=wanted,
+                legacy=self._legacy, candidate=self._candidate,
+            )  # fmt: skip
             if before == text and self._running() == wanted:
                 return
             self._replace(text)
@@ -93,7 +110,7 @@ class NginxSplit:
                 f"{self.name} was not written for {self._migration}; name another file, or "
                 "delete this one"
             )
-        return Standing(int(head[2]), int(head[3]))
+        return Standing.parse(f"{head[2]} {head[3]}")
 
     def _replace(self, text: str | None) -> None:
         """Put ``text`` in the file's place at once, or remove the file."""
@@ -191,21 +208,25 @@ class NginxSplit:
 
 
 def split_file(
-    snapshot: Snapshot, header: str, *, legacy: str = "legacy", candidate: str = "candidate"
-) -> str:
+    snapshot: Snapshot, header: str, *, standing: Standing | None = None,
+    legacy: str = "legacy", candidate: str = "candidate",
+) -> str:  # fmt: skip
     """The file for ``http``: it sets ``$switchover_<migration>`` to the name of an upstream, and
-    ``…_standing`` to epoch and split. A request without the header goes to legacy."""
+    ``…_standing`` to epoch and split. A request without the header goes to legacy.
+
+    ``standing`` overrules what ``snapshot`` asks for.
+    """
     for name in (header, legacy, candidate):
         if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
             raise Refused(f"{name!r} can't stand in nginx's configuration; use plain names")
-    standing = Standing.of(snapshot)
+    standing = standing or Standing.of(snapshot)
+    place, split = str(standing).split()
     side = f"$switchover_{snapshot.migration.replace('-', '_')}"
     field = f"$http_{header.lower().replace('-', '_')}"
     share = f"{standing.split // 100}.{standing.split % 100:02d}%"
     chosen = {0: legacy, FULL: candidate}.get(standing.split, f"{side}_hashed")
     lines = [
-        f"# Written by Switchover for {snapshot.migration}: "
-        f"epoch {standing.epoch}, split {standing.split}",
+        f"# Written by Switchover for {snapshot.migration}: epoch {place}, split {split}",
         "# Changes by hand are lost.",
         f'map "" {side}_standing {{ default "{standing}"; }}',
     ]

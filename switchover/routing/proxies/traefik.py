@@ -7,14 +7,15 @@ request's key, and asks nobody about epochs, so the epoch lies beside its keys.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from switchover.connection import open_client, printable, reaching_redis, text
 from switchover.errors import DependencyUnavailable, Refused
-from switchover.machine.snapshot import FULL, Snapshot
-from switchover.routing.proxies.fence import Standing, fence
+from switchover.machine.snapshot import Snapshot
+from switchover.machine.split import FULL
+from switchover.routing.proxies.fence import Standing, fence, lapse
 
 _log = logging.getLogger("switchover.proxies")
 
@@ -48,13 +49,17 @@ class TraefikSplit:
             self._opened = open_client(self._address)
         return self._opened
 
-    def apply(self, snapshot: Snapshot) -> None:
+    def apply(self, snapshot: Snapshot, *, lift: bool = False) -> None:
         """Write the weights and the epoch in one transaction, fenced by the epoch beside them."""
         wanted = Standing.of(snapshot)
-        keys = self._keys(wanted)
         with self._reaching():
-            self._write(wanted, keys)
+            self._move(lambda held: fence(self._migration, wanted, held, self.name, lift=lift))
             self._warn_of_deafness()
+
+    def fall_back(self) -> None:
+        """Everything to legacy, under the epoch beside the weights."""
+        with self._reaching():
+            self._move(lapse)
 
     def read(self) -> float | None:
         """The share that Traefik's keys give the candidate; None when there are none."""
@@ -90,16 +95,20 @@ class TraefikSplit:
             keys[f"{self._base}/sticky/cookie/name"] = self._cookie
         return keys
 
-    def _write(self, wanted: Standing, keys: dict[str, str]) -> None:
+    def _move(self, choose: Callable[[Standing | None], Standing | None]) -> None:
+        """Bring the keys to what ``choose`` makes of what is remembered."""
         from redis.exceptions import WatchError
 
-        names = sorted(keys)
+        names = sorted(self._keys(Standing(0, 0)))
         for _ in range(_ATTEMPTS):
             with self._client.pipeline(transaction=True) as transaction:
                 transaction.watch(self._memory, *names)
                 stored = transaction.get(self._memory)
                 held = Standing.parse(text(stored)) if stored is not None else None
-                fence(self._migration, wanted, held, self.name)
+                wanted = choose(held)
+                if wanted is None:
+                    return
+                keys = self._keys(wanted)
                 present = [value and text(value) for value in transaction.mget(names)]
                 if held == wanted and present == [keys[name] for name in names]:
                     return

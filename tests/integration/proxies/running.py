@@ -65,7 +65,7 @@ def running_haproxy(program: Path, *, key: str = "string", tcp: bool = False) ->
             "frontend front\n"
             f"    bind 127.0.0.1:{port}\n{lines}\n"
             f"    http-response set-header {STANDING}"
-            " %[var(txn.switchover_mood_v3_standing),div(100000)]\n"
+            " %[var(txn.switchover_mood_v3_standing),div(10000000000)]\n"
             f"backend legacy\n    server one 127.0.0.1:{legacy}\n"
             f"backend candidate\n    server one 127.0.0.1:{candidate}\n"
         )
