@@ -7,7 +7,7 @@ from typing import Any
 from prefect import State
 
 from flows.conclude import conclude
-from tasks.data import planned_suites, record_suites, run_suite
+from tasks.data import compare_work_items, planned_suites, record_suites, run_suite
 from tasks.step import prepare, step, what_is_due
 
 
@@ -22,5 +22,6 @@ def judged_step(migration: str, kind: str, actor: str) -> State[dict[str, Any]]:
         return conclude(migration, {"action": action, "did": False, "sentence": reason})
     if action == "check_data":
         futures = [run_suite.submit(migration, name) for name in planned_suites(migration)]
-        record_suites(migration, [future.result() for future in futures], actor)
+        results = [future.result() for future in futures] + compare_work_items(migration, actor)
+        record_suites(migration, results, actor)
     return conclude(migration, step(migration, actor))

@@ -9,6 +9,7 @@ from prefect.logging import get_run_logger
 
 from flows.conclude import completed
 from tasks.artifacts import publish
+from tasks.data import watch_work_items
 from tasks.effects import perform_effects
 from tasks.step import look_at, migrations_to_watch
 
@@ -26,6 +27,15 @@ def monitor() -> State[list[dict[str, Any]]]:
         else:
             errors.append(f"{name}: {outcome}")
     perform_effects()
+    # After what may not wait: comparing takes as long as both tables are large.
+    names = [outcome["migration"] for outcome in outcomes if outcome["items_due"]]
+    watched = {name: watch_work_items.submit(name) for name in names}
+    for name, found in watched.items():
+        sentence = found.result(raise_on_failure=False)
+        if not isinstance(sentence, str):
+            errors.append(f"{name}: {sentence}")
+        elif sentence:
+            log.info("%s: work items: %s", name, sentence)
     for outcome in outcomes:
         log.info("%(migration)s: %(sentence)s", outcome)
         if outcome["did"]:

@@ -10,6 +10,7 @@ from prefect.logging import get_run_logger
 from switchover.engine.advance import action_name, take_step
 from switchover.engine.assess import due
 from switchover.engine.collect import collect
+from switchover.engine.compare_items import items_due
 from switchover.engine.monitor import look, watched
 from switchover.engine.reconcile import reconcile
 from tasks.engine import PATIENT, engine
@@ -55,5 +56,7 @@ def migrations_to_watch() -> list[str]:
 
 @task(task_run_name="look at {migration}", **PATIENT)
 def look_at(migration: str) -> dict[str, Any]:
-    """One look: collect, judge, and roll back if the evidence says so."""
-    return look(engine(), migration, actor="monitor").to_dict()
+    """One look: collect, judge, and roll back if the evidence says so; and whether work items
+    are to be compared after it."""
+    outcome = look(engine(), migration, actor="monitor").to_dict()
+    return {**outcome, "items_due": items_due(engine(), migration)}

@@ -59,6 +59,9 @@ DOCUMENTS = {
     "hold": "the state", "resume": "the state", "abort": "the state",
     "rollback": "`{migration, incident, seconds, routers, complete, recorded, pending}`; "
     "`seconds` is null, and the exit code 3, when routing did not confirm",
+    "items": "`{ok, left, sentence, made: [{key, outcome}], findings: {at, compared, "
+    "disagreements, settling, in_flight, waiting, counts, listed: [{key, legacy, candidate, since, "
+    "rule, repair, refused}]}}`; `left` may be more than the 1,000 that are listed",
     "incident list": "a rollback per line: `{migration, incident, at, actor, trigger, reason, …}`",
     "incident show": "the same with `impact` and `report` (Markdown)",
     "audit verify": "`{verified, faults}`",

@@ -1,4 +1,4 @@
-"""The database of a data check: found, reached read-only, and its table looked up first."""
+"""A database that a plan names: found, reached within limits, its table looked up first."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from switchover.errors import DependencyUnavailable, InputError
@@ -18,6 +19,8 @@ from switchover.plan.spec import DataCheck
 CONNECT_TIMEOUT = 5
 #: Seconds that one statement of a suite may take.
 STATEMENT_TIMEOUT = 300
+#: Seconds that a change may wait for a row that somebody else is changing.
+LOCK_TIMEOUT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,17 @@ def find_table(check: DataCheck, environ: Mapping[str, str]) -> Table:
     Raises ``InputError`` when the plan or the variable it names is wrong or the table does
     not exist, ``DependencyUnavailable`` when the database does not answer.
     """
+    what = f"data check {check.name!r}"
     schema, _, name = check.table.rpartition(".")
-    url = _read_only(_address(check, environ), check, schema)
-    with reaching(check, url) as connection:
+    url = limited(address(check.database, environ, what), what, schema)
+    columns = find_columns(what, url, check.table)
+    return Table(url, name, tuple(column["name"] for column in columns))
+
+
+def find_columns(what: str, url: sa.URL, table: str) -> list[ReflectedColumn]:
+    """The columns of a table, in order; raises as `find_table` does."""
+    schema, _, name = table.rpartition(".")
+    with reaching(what, url) as connection:
         inspector = sa.inspect(connection)
         exists = inspector.has_table(name, schema=schema or None)
         columns = inspector.get_columns(name, schema=schema or None) if exists else []
@@ -45,28 +56,33 @@ def find_table(check: DataCheck, environ: Mapping[str, str]) -> Table:
     if not exists:
         known = f"it has {', '.join(sorted(others)[:10])}" if others else "it has no tables"
         raise InputError(
-            f"data check {check.name!r}: no table {check.table} in {printable(url)}; {known}; "
+            f"{what}: no table {table} in {printable(url)}; {known}; "
             "correct the plan, or create the table"
         )
-    return Table(url, name, tuple(column["name"] for column in columns))
+    return columns
 
 
 @contextmanager
-def reaching(check: DataCheck, url: sa.URL) -> Iterator[sa.Connection]:
+def reaching(what: str, url: sa.URL) -> Iterator[sa.Connection]:
     """A connection for a moment; every failure inside is ``DependencyUnavailable``."""
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     try:
         with engine.connect() as connection:
             yield connection
     except SQLAlchemyError as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        lines = str(cause or error).strip().splitlines() or [type(error).__name__]
         raise DependencyUnavailable(
-            f"the database of data check {check.name!r}",
-            f"{printable(url)}: {lines[0]}; start it, or correct the address",
+            f"the database of {what}",
+            f"{printable(url)}: {first_line(error)}; start it, or correct the address",
         ) from error
     finally:
         engine.dispose()
+
+
+def first_line(error: SQLAlchemyError) -> str:
+    """What the database said, without the statement."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    lines = str(cause or error).strip().splitlines() or [type(error).__name__]
+    return lines[0]
 
 
 def printable(url: sa.URL) -> str:
@@ -76,52 +92,55 @@ def printable(url: sa.URL) -> str:
     return url.set(query={}).render_as_string(hide_password=True)
 
 
-def _address(check: DataCheck, environ: Mapping[str, str]) -> sa.URL:
-    text, source = check.database, "database"
+def address(text: str, environ: Mapping[str, str], what: str) -> sa.URL:
+    """The URL that a plan's ``database`` stands for; ``InputError`` when it is none."""
+    source = "database"
     if text.startswith("env:"):
         variable = text.removeprefix("env:")
         source, text = f"variable {variable}", environ.get(variable, "")
         if not text:
             raise InputError(
-                f"data check {check.name!r}: the environment variable {variable} is not set; set "
+                f"{what}: the environment variable {variable} is not set; set "
                 "it to a SQLAlchemy URL, like postgresql+psycopg://user:password@host/name"
             )
     try:
         url = sa.make_url(text)
     except (ArgumentError, ValueError) as error:  # its text may hold the password
         raise InputError(
-            f"data check {check.name!r}: {source} is not a SQLAlchemy URL; write it like "
+            f"{what}: {source} is not a SQLAlchemy URL; write it like "
             "postgresql+psycopg://user:password@host/name or sqlite:////path/to/file"
         ) from error
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in ("postgresql+psycopg", "sqlite", "sqlite+pysqlite"):
         raise InputError(
-            f"data check {check.name!r}: {source} names {url.drivername}; PostgreSQL "
+            f"{what}: {source} names {url.drivername}; PostgreSQL "
             "(postgresql+psycopg) and SQLite (sqlite) are supported"
         )
     return url
 
 
-def _read_only(url: sa.URL, check: DataCheck, schema: str) -> sa.URL:
+def limited(url: sa.URL, what: str, schema: str, *, writing: bool = False) -> sa.URL:
+    """The address with limits on time; nothing can be changed there unless ``writing``."""
     if url.get_backend_name() == "sqlite":
         name = (url.database or "").removeprefix("file:")
         if name in ("", ":memory:"):
-            raise InputError(f"data check {check.name!r}: an SQLite database in memory is always "
+            raise InputError(f"{what}: an SQLite database in memory is always "
                              "empty; name a file")  # fmt: skip
         if schema not in ("", "main"):
-            raise InputError(f"data check {check.name!r}: SQLite has no schema {schema}; "
+            raise InputError(f"{what}: SQLite has no schema {schema}; "
                              "write the table's name alone")  # fmt: skip
         path = Path(name).absolute()
         if not path.is_file():  # SQLite would create it, and an empty file proves nothing
             raise DependencyUnavailable(
-                f"the database of data check {check.name!r}",
+                f"the database of {what}",
                 f"no file {path}; start the service that writes it, or correct the address",
             )
         quoted = path.as_uri().removeprefix("file://")
-        return url.set(database=f"file:{quoted}", query={"mode": "ro", "uri": "true"})
+        mode = "rw" if writing else "ro"
+        return url.set(database=f"file:{quoted}", query={"mode": mode, "uri": "true"})
     settings = [
-        "-c default_transaction_read_only=on",
+        f"-c lock_timeout={LOCK_TIMEOUT}s" if writing else "-c default_transaction_read_only=on",
         f"-c statement_timeout={STATEMENT_TIMEOUT}s",
         *([f'-c search_path="{schema}"'] if schema else []),
     ]

@@ -38,7 +38,7 @@ class GreatExpectationsChecker:
             rows = _run_on_table(table, suite)
         if any(each["error"] for each in rows):
             # Great Expectations turns a lost database into failed rules: ask it once more.
-            with reaching(check, table.url) as connection:
+            with reaching(f"data check {check.name!r}", table.url) as connection:
                 connection.exec_driver_sql("SELECT 1")
         place = f"{check.table} in {printable(table.url)}"
         return _conclude(check.name, place, rows, table.columns, began)

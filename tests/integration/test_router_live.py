@@ -333,7 +333,16 @@ def test_flags_go_on_with_the_candidate_and_off_with_a_rollback(
 ) -> None:
     """A flag is on for the keys that the candidate serves, and for nobody after a halt."""
     keys = [f"key-{number}" for number in range(200)]
-    store.write(Snapshot(name, 1, mode="gradual", split=5000, salt="s", flags={"new-format": {"follows_split": True}}))
+    store.write(
+        Snapshot(
+            name,
+            1,
+            mode="gradual",
+            split=5000,
+            salt="s",
+            flags={"new-format": {"follows_split": True}},
+        )
+    )
     assert eventually(lambda: router.epoch == 1)
     served = {key for key in keys if router.route(key).system == "candidate"}
     assert served

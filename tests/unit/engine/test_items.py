@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from switchover.engine.compare_items import items_due
-from switchover.engine.hold import hold
+from switchover.engine.hold import hold, resume
 from switchover.engine.repair_items import check_items, watch_items
 from switchover.errors import InputError, Refused
 from switchover.testing.items import InMemoryItemStore
@@ -24,6 +24,18 @@ class Killed(BaseException):
 def items(world: Any) -> ItemsWorld:
     """Both sides, empty."""
     return ItemsWorld.of(world)
+
+
+def killed_after_ordering(items: ItemsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look, and die when the order is on record and nothing was changed yet."""
+
+    def die(*_: Any) -> Any:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(InMemoryItemStore, "set_states", die)
+        with pytest.raises(Killed):
+            items.look()
 
 
 def test_what_differs_at_two_looks_is_a_disagreement(items: ItemsWorld) -> None:
@@ -101,6 +113,14 @@ def test_repairs_follow_the_plan_and_nothing_else_changes(items: ItemsWorld) -> 
     assert done.findings.listed[3].candidate == "missing"
 
 
+def test_a_state_for_which_the_other_side_has_no_name_is_reported(world: Any) -> None:
+    """The candidate's word for it means another state of legacy: writing it would help nothing."""
+    rules = [{"legacy": "*", "candidate": "*", "repair": "use_legacy"}]
+    items = ItemsWorld.of(world, rules=rules, states={"open": "running"})
+    items.put(1, "open", "failed", 9_000)
+    assert (items.look().left, items.candidate.states) == (1, {1: "failed"})
+
+
 def test_a_row_is_never_made_or_deleted(world: Any) -> None:
     """Also where a rule of any state seems to say so: an item is more than its state."""
     rules = [{"legacy": "*", "candidate": "*", "repair": "use_legacy"},
@@ -137,6 +157,8 @@ def test_repairs_of_a_killed_run_are_finished_by_the_next(
     original = InMemoryItemStore.set_states
 
     def die(self: Any, changes: Any) -> Any:
+        if not changes:
+            return []
         if when == "after":
             original(self, changes)
         raise Killed
@@ -158,16 +180,39 @@ def test_an_item_that_moved_meanwhile_is_left_alone(
 ) -> None:
     """Between the order and its repair one of the systems went on with the item."""
     items.put(1, "done", "open", 9_000)
-    with monkeypatch.context() as patch:
-        patch.setattr(InMemoryItemStore, "set_states", lambda *_: (_ for _ in ()).throw(Killed))
-        with pytest.raises(Killed):
-            items.look()
+    killed_after_ordering(items, monkeypatch)
     getattr(items, side).put(1, "cancelled", items.world.context.timestamp)
     done = items.look()
     assert done.made == {1: "changed"}
     assert "cancelled" in (items.legacy.states[1], items.candidate.states[1])
     (outcome,) = items.entries("items_repaired")
     assert outcome["left"] == [{"key": 1, "outcome": "changed", "why": ""}]
+
+
+def test_a_look_at_a_held_migration_leaves_an_open_order_alone(
+    items: ItemsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody held it after the run that ordered was killed; once resumed, it is finished."""
+    items.put(1, "done", "open", 9_000)
+    killed_after_ordering(items, monkeypatch)
+    hold(items.world.context, "demo", actor="ada", reason="looking")
+    assert watch_items(items.world.context, "demo", actor="monitor").left == 1
+    assert items.candidate.states == {1: "open"}
+    resume(items.world.context, "demo", actor="ada", reason="seen")
+    assert watch_items(items.world.context, "demo", actor="monitor").made == {1: "repaired"}
+
+
+def test_an_item_that_was_claimed_meanwhile_is_left_alone(
+    items: ItemsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner sets the state itself; what is still wrong later is found later."""
+    items.put(1, "done", "open", 9_000)
+    killed_after_ordering(items, monkeypatch)
+    items.tracker.hold("demo", 1)
+    assert items.look().made == {1: "in flight"}
+    assert items.candidate.states == {1: "open"}
+    items.tracker.hold("demo")
+    assert items.look().made == {1: "repaired"}
 
 
 def test_at_most_the_plans_limit_is_repaired_in_a_look(world: Any) -> None:

@@ -28,17 +28,19 @@ NAMES: list[dict[str, str]] = [
 CANDIDATE = [*STATES, "completed"]
 
 stores = st.dictionaries(
-    st.integers(0, 40), st.tuples(st.sampled_from(STATES), st.sampled_from(CANDIDATE)), max_size=20
-)
+    st.integers(0, 40), st.tuples(st.sampled_from(STATES), st.sampled_from(CANDIDATE)),
+    min_size=4, max_size=20,
+)  # fmt: skip
 lonely = st.dictionaries(st.integers(41, 60), st.booleans(), max_size=4)
 rules = st.lists(
     st.fixed_dictionaries(
         {
-            "legacy": st.sampled_from(["*", *STATES]),
-            "candidate": st.sampled_from(["*", *CANDIDATE]),
+            "legacy": st.sampled_from(["*", "*", *STATES]),
+            "candidate": st.sampled_from(["*", "*", *CANDIDATE]),
             "repair": st.sampled_from(["use_legacy", "use_candidate", "report"]),
         }
     ),
+    min_size=1,
     max_size=4,
 )
 
@@ -62,7 +64,7 @@ def repair_of(
     limit=st.integers(1, 5),
     held=st.sets(st.integers(0, 9)),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_what_a_rule_covers_agrees_in_the_end_and_all_else_is_untouched(
     both: dict[int, tuple[str, str]],
     one: dict[int, bool],
@@ -86,6 +88,7 @@ def test_what_a_rule_covers_agrees_in_the_end_and_all_else_is_untouched(
             assert len(made) <= limit
             assert set(made.values()) == {"repaired"}
             told += made
+            assert len(told) <= len(both), "an item is repaired again and again"
         last = items.look()
     moved = set()
     for key, (legacy, candidate) in both.items():

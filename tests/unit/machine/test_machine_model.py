@@ -117,6 +117,24 @@ class MachineModel(RuleBasedStateMachine):
         assert legal == (before is not Phase.ROLLED_BACK)
         assert (self.state.mode, self.state.split) == ("emergency_rollback", 0)
 
+    @rule(order=st.booleans())
+    def compare_items(self, order: bool) -> None:
+        """In every phase; a new order never hides one whose outcome is not known."""
+        open_order = self.state.items is not None and self.state.items.order
+        repairs = [{"key": 1}] if order else []
+        legal = self.offer(e.ItemsCompared(self.now, 1, "d", "s", repairs=repairs))
+        assert legal == (not open_order)
+        if legal:
+            assert self.state.items is not None
+            assert self.state.items.order == (self.state.revision if order else 0)
+
+    @rule(late=st.integers(0, 2))
+    def repair_items(self, late: int) -> None:
+        """Only the open order gets an outcome, and only one."""
+        order = self.state.items.order if self.state.items is not None else 0
+        legal = self.offer(e.ItemsRepaired(order + late, self.now, 1, 0, "s"))
+        assert legal == (order > 0 and late == 0)
+
     @rule()
     def abort(self) -> None:
         """End it by decision."""
