@@ -7,6 +7,9 @@
 BIN := .venv/bin
 PYTHON := $(BIN)/python
 READY := .venv/.ready
+# The environment of `make bench-routing`: what Switchover is measured beside, and the engine.
+PEERS := .tools/bench
+PEERS_READY := $(PEERS)/.ready
 
 # Number of pytest workers. Those that share the Prefect server run on one of them.
 WORKERS ?= auto
@@ -18,10 +21,10 @@ TESTS ?= tests
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup check test demo up lock bench docs clean
+.PHONY: help setup check test demo up lock bench bench-routing docs clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with everything, from the hash-locked requirements
 
@@ -50,6 +53,15 @@ up: $(READY) ## Start everything embedded, and leave it running
 bench: $(READY) ## Measure, and print the figures
 	@for file in benchmarks/[a-z]*.py; do $(PYTHON) "$$file" || exit 1; done
 
+bench-routing: $(PEERS_READY) ## Measure the routing plane beside its peers, into docs/benchmarks
+	@$(PEERS)/bin/python -m benchmarks.routing $(ARGS)
+
+$(PEERS_READY): requirements/benchmarks.txt | $(READY)
+	@$(BIN)/uv venv --quiet --clear --no-project --python $(PYTHON) $(PEERS)
+	@$(BIN)/uv pip sync --quiet --python $(PEERS)/bin/python --require-hashes --compile-bytecode \
+		requirements/benchmarks.txt
+	@touch $@
+
 docs: $(READY) ## Write the generated pages anew, and look for dead links
 	$(PYTHON) -m switchover.plan.reference
 	$(PYTHON) -m tools.cli_reference
@@ -60,9 +72,12 @@ lock: $(READY) ## Write requirements/*.txt anew after a change of the dependenci
 		--python-version 3.11 --custom-compile-command "make lock" --no-annotate \
 		requirements/uv.in -o requirements/uv.txt
 	$(BIN)/uv pip compile $(UPGRADE) --quiet --universal --generate-hashes \
-		--python-version 3.11 --custom-compile-command "make lock" \
+		--python-version 3.11 --custom-compile-command "make lock" --no-annotate \
 		--extra engine --extra examples --group dev \
 		pyproject.toml -o requirements/environment.txt
+	$(BIN)/uv pip compile $(UPGRADE) --quiet --universal --generate-hashes \
+		--python-version 3.11 --custom-compile-command "make lock" --no-annotate --extra engine \
+		pyproject.toml requirements/benchmarks.in -o requirements/benchmarks.txt
 
 clean: ## Remove the environment, caches and built files (not the state of `make up`)
 	rm -rf .venv .tools dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

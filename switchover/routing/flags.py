@@ -13,7 +13,7 @@ from switchover.machine.flag import OFF, ON, VISIBILITIES, Flag, in_order
 from switchover.machine.split import FULL
 from switchover.machine.targeting import NO_ATTRIBUTES, Attributes, compile_rules
 from switchover.routing.bucket import Key, key_bytes, salted
-from switchover.routing.rendezvous import winner
+from switchover.routing.rendezvous import places, winner
 from switchover.routing.snapshot import Decision, Table, decide
 
 _TRUE = frozenset({"true", "1", "yes", "on", "enabled"})
@@ -144,12 +144,12 @@ def _weights(flag: Flag, salt: str) -> Callable[[Key], Evaluation]:
     if len(weighed) == 1:
         only = _answer(flag, weighed[0], _alike(flag))
         return lambda key: only
-    places = [
+    drawing = places(
         (salted(f"{salt}/{name}"), float(flag.variants[name]), _answer(flag, name, "split"))
         for name in weighed
-    ]
+    )
     no_key = _off(flag, "no_key")
-    return lambda key: no_key if key == "" else winner(places, key_bytes(key))
+    return lambda key: no_key if key == "" else winner(drawing, key_bytes(key))
 
 
 def _answer(flag: Flag, variant: str, reason: str) -> Evaluation:

@@ -8,7 +8,7 @@ SPAA 2005).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import log
 from typing import TypeVar
 
@@ -16,17 +16,23 @@ from xxhash import xxh3_64_intdigest
 
 T = TypeVar("T")
 
-#: The upper 52 bits of a digest are used: with one half added they are exact as a float,
-#: and never 0 or 1.
-_UNUSED, _RANGE = 12, 2.0**52
+#: ``(prefix, pace, item)``; the pace is -1 / weight, so that drawing costs no division.
+Place = tuple[bytes, float, T]
+
+_UNIT = 2.0**-64
 
 
-def winner(places: Sequence[tuple[bytes, float, T]], key: bytes) -> T:
-    """The item of the winning ``(prefix, weight, item)``; weights are positive."""
-    best, found = float("inf"), places[0][2]
-    for prefix, weight, item in places:
-        uniform = ((xxh3_64_intdigest(prefix + key) >> _UNUSED) + 0.5) / _RANGE
-        drawn = -log(uniform) / weight
+def places(weighted: Iterable[tuple[bytes, float, T]]) -> tuple[Place[T], ...]:
+    """What :func:`winner` draws for, from ``(prefix, weight, item)``; weights are positive."""
+    return tuple((prefix, -1 / weight, item) for prefix, weight, item in weighted)
+
+
+def winner(drawing: Sequence[Place[T]], key: bytes) -> T:
+    """The item that ``key`` gets."""
+    best, found = float("inf"), drawing[0][2]
+    for prefix, pace, item in drawing:
+        # One half added: the logarithm of 0 is never asked for.
+        drawn = log((xxh3_64_intdigest(prefix + key) + 0.5) * _UNIT) * pace
         if drawn < best:
             best, found = drawn, item
     return found

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from switchover.machine.flag import Flag
 from switchover.routing.flags import compile_flags
+from switchover.routing.rendezvous import places, winner
 from switchover.routing.snapshot import legacy_table
 
 KEYS = [f"user-{n}" for n in range(20_000)]
@@ -46,10 +47,9 @@ def test_10_45_45_to_20_40_40_moves_at_most_a_tenth_and_a_half() -> None:
 @given(weights=st.lists(st.integers(1, 100), min_size=3, max_size=6), grown=st.integers(1, 100))
 def test_a_variant_that_grows_only_gains_keys(weights: list[int], grown: int) -> None:
     """Whatever the weights: raising one relative to the others moves keys to it alone."""
-    from switchover.routing.rendezvous import winner
-
-    before = [(bytes([i]), float(w), i) for i, w in enumerate(weights)]
-    after = [(bytes([0]), float(weights[0] + grown), 0), *before[1:]]
+    weighted = [(bytes([i]), float(w), i) for i, w in enumerate(weights)]
+    before = places(weighted)
+    after = places([(bytes([0]), float(weights[0] + grown), 0), *weighted[1:]])
     for key in (f"k{n}".encode() for n in range(300)):
         if winner(before, key) != winner(after, key):
             assert winner(after, key) == 0
