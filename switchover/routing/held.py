@@ -123,17 +123,20 @@ class HeldDocument:
             snapshot = Snapshot.from_json(document)
             if snapshot.migration != self.migration:
                 raise ValueError(f"it belongs to {snapshot.migration!r}")
-            flags = read_flags(snapshot.flags)
+        except (ValueError, TypeError) as error:
+            self._refuse("malformed", document, f"a malformed routing document: {error}")
+            return
+        try:
+            flags = self._read_flags(snapshot)
             compile_snapshot(snapshot)
         except (ValueError, TypeError) as error:
             self._refuse("malformed", document, f"a malformed routing document: {error}")
+            self._obey(snapshot)
             return
         if self.snapshot is not None and snapshot.epoch <= self.snapshot.epoch:
             what = f"a routing document of epoch {snapshot.epoch}, holding {self.snapshot.epoch}"
             self._refuse("older", document, what)
-            if snapshot.mode == "emergency_rollback":
-                # Too old to be taken, but an order to stop is obeyed in any case.
-                self._fall_back("emergency_rollback")
+            self._obey(snapshot)
             return
         changed = self._changed(flags, snapshot)
         self.snapshot, self._text, self.since = snapshot, document, time.time()
@@ -148,6 +151,17 @@ class HeldDocument:
             snapshot.mode,
             snapshot.split / 100,
         )
+
+    def _read_flags(self, snapshot: Snapshot) -> dict[str, Flag]:
+        """The flags of a document; those held where it has the same, as with most rollbacks."""
+        if self.snapshot is not None and snapshot.flags == self.snapshot.flags:
+            return self.flags
+        return read_flags(snapshot.flags)
+
+    def _obey(self, refused: Snapshot) -> None:
+        """Too old, or with flags that can't be read: an order to stop is obeyed in any case."""
+        if refused.mode == "emergency_rollback":
+            self._fall_back("emergency_rollback")
 
     def _confirm(self) -> None:
         self._confirmed = time.monotonic()

@@ -25,15 +25,18 @@ class Listeners:
         self._callbacks: list[Callback] = []
         self._changes: SimpleQueue[Change] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
 
     def add(self, callback: Callback) -> Callable[[], None]:
         """Call ``callback`` from now on; gives what ends that."""
-        # Replaced, never changed: the thread may be going through it.
-        self._callbacks = [*self._callbacks, callback]
-        self._start()
+        with self._lock:
+            # Replaced, never changed: the thread may be going through it.
+            self._callbacks = [*self._callbacks, callback]
+            self._start()
 
         def remove() -> None:
-            self._callbacks = [other for other in self._callbacks if other is not callback]
+            with self._lock:
+                self._callbacks = [other for other in self._callbacks if other is not callback]
 
         return remove
 
@@ -44,7 +47,7 @@ class Listeners:
 
     def renew(self) -> None:
         """After a fork: a thread and a queue of the child's own."""
-        self._changes, self._thread = SimpleQueue(), None
+        self._changes, self._thread, self._lock = SimpleQueue(), None, threading.Lock()
         if self._callbacks:
             self._start()
 

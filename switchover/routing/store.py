@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from os.path import commonprefix
 from typing import Any
 
 from switchover.connection import open_client, reaching_redis, redis_key, text
@@ -42,9 +43,8 @@ def halt_refusal(snapshot: Snapshot, stored: int, halt: str) -> StaleEpoch:
 
 def _around_epoch(write: Callable[[int], str]) -> tuple[str, str]:
     """What stands before and after the epoch in a document: where two of them differ."""
-    pairs = list(zip(write(0), write(1), strict=True))
-    place = next(index for index, (zero, one) in enumerate(pairs) if zero != one)
-    document = "".join(zero for zero, _ in pairs)
+    document = write(0)
+    place = len(commonprefix((document, write(1))))
     return document[:place], document[place + 1 :]
 
 
@@ -172,9 +172,11 @@ class RedisRoutingStore:
         """
         index = redis_key(migration, "routers")
         with reaching_redis(self._address):
+            pipeline = self._client.pipeline(transaction=False)
             # Those whose own time has run out are on legacy by now, or gone.
-            self._client.zremrangebyscore(index, "-inf", f"({time.time()}")
-            names = [text(name) for name in self._client.zrange(index, 0, -1)]
+            pipeline.zremrangebyscore(index, "-inf", f"({time.time()}")
+            pipeline.zrange(index, 0, -1)
+            names = [text(name) for name in pipeline.execute()[1]]
             if not names:
                 return (), ()
             found = self._client.mget([redis_key(migration, f"router:{name}") for name in names])

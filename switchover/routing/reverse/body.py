@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-import httpx
-
 from switchover.routing.asgi.protocol import Receive
 
 _DISCONNECT = "http.disconnect"
@@ -46,13 +44,3 @@ class Body:
         while not self._left:
             message = await self._receive()
             self._left = message["type"] == _DISCONNECT
-
-
-class BodyStream(httpx.AsyncByteStream):
-    """The same, as the HTTP client wants it."""
-
-    def __init__(self, body: Body) -> None:
-        self._body = body
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._body.parts()

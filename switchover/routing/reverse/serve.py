@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -41,18 +42,25 @@ def listening(address: str) -> socket.socket:
 
 def serve(app: App, sock: socket.socket, limits: Limits | None = None) -> None:
     """Serve until SIGTERM or SIGINT; returns when the last request has ended."""
+    made = server(app, limits)
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        """The order to stop, before the server listens for it, or once more after it has."""
+        made.should_exit = True
+
     # uvicorn raises the signal once more when it is done. It has done its work by then, and
     # what comes after serving (shipping the last blocks, signing off) must not be cut off.
-    earlier = {number: signal.signal(number, _heard) for number in (signal.SIGTERM, signal.SIGINT)}
+    earlier = {number: signal.signal(number, heard) for number in (signal.SIGTERM, signal.SIGINT)}
+    # What is loaded by now stays. A full collection that looks through all of it answers nobody
+    # for tens of milliseconds, again and again.
+    gc.collect()
+    gc.freeze()
     try:
-        server(app, limits).run(sockets=[sock])
+        made.run(sockets=[sock])
     finally:
+        gc.unfreeze()
         for number, handler in earlier.items():
             signal.signal(number, handler)
-
-
-def _heard(number: int, frame: FrameType | None) -> None:
-    """The order to stop, a second time."""
 
 
 def server(app: App, limits: Limits | None = None) -> uvicorn.Server:

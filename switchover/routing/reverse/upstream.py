@@ -7,12 +7,14 @@ import contextlib
 import logging
 from urllib.parse import quote, urlsplit
 
+import httpcore
 import httpx
 
 from switchover.errors import InputError, UpstreamFailed
 from switchover.routing.asgi.answer import is_event_stream
 from switchover.routing.asgi.protocol import Receive, Scope, Send, has_body
-from switchover.routing.reverse.body import Body, BodyStream
+from switchover.routing.reverse.body import Body
+from switchover.routing.reverse.connections import FAILURES, Answer, Connections, Failure
 from switchover.routing.reverse.headers import content_length, end_to_end, forwarded
 from switchover.routing.reverse.limits import Limits
 
@@ -53,7 +55,7 @@ class Upstream:
         self.origin = httpx.URL(scheme=parts.scheme, host=parts.hostname or "", port=parts.port)
         self._prefix, self._via = parts.path.rstrip("/").encode(), via.encode("latin-1", "replace")
         self._keep_host, self._trusted = keep_host, trusted
-        self._opened: httpx.AsyncHTTPTransport | None = None
+        self._opened: Connections | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -76,21 +78,14 @@ class Upstream:
             await opened.aclose()
 
     @property
-    def _transport(self) -> httpx.AsyncHTTPTransport:
-        """Opened with the first request, in the event loop that uses it.
+    def _connections(self) -> Connections:
+        """Opened with the first request, in the event loop that uses them.
 
-        The transport and not the client, as that would follow the environment's proxies,
-        keep cookies and add headers of its own.
+        No HTTP client, as that would follow the environment's proxies, keep cookies and add
+        headers of its own.
         """
         if self._opened is None:
-            self._opened = httpx.AsyncHTTPTransport(
-                trust_env=False,
-                limits=httpx.Limits(
-                    max_connections=self.limits.connections,
-                    max_keepalive_connections=self.limits.connections,
-                    keepalive_expiry=self.limits.idle,
-                ),
-            )
+            self._opened = Connections(self.origin, self.limits)
         return self._opened
 
     def target(self, scope: Scope) -> bytes:
@@ -131,84 +126,76 @@ class Upstream:
 
     async def _exchange(self, scope: Scope, body: Body, send: Send) -> None:
         try:
-            request, response = await self._ask(scope, body)
-        except httpx.HTTPError as error:
+            request, answer = await self._ask(scope, body)
+        except FAILURES as error:
             raise self._failed(error) from error
-        async with contextlib.aclosing(response):
-            headers = end_to_end(response.headers.raw)
-            bodiless = scope["method"] == "HEAD" or response.status_code in BODILESS
-            if response.status_code == 204:
+        async with contextlib.aclosing(answer):
+            headers = end_to_end(answer.headers)
+            bodiless = scope["method"] == "HEAD" or answer.status in BODILESS
+            if answer.status == 204:
                 headers = [pair for pair in headers if pair[0] != b"content-length"]
             if is_event_stream(headers):
                 request.extensions["timeout"]["read"] = None
             await send(
                 {
                     "type": "http.response.start",
-                    "status": response.status_code,
+                    "status": answer.status,
                     "headers": headers,
                 }
             )
             if not bodiless:
-                await self._pass_on(response, send)
+                await self._pass_on(answer, send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _pass_on(self, response: httpx.Response, send: Send) -> None:
+    async def _pass_on(self, answer: Answer, send: Send) -> None:
         try:
-            async for part in response.stream:  # type: ignore[union-attr]
+            async for part in answer.parts:
                 await send({"type": "http.response.body", "body": part, "more_body": True})
-        except httpx.HTTPError as error:
+        except FAILURES as error:
             # The head is out: only a broken connection can tell the client now.
             raise self._failed(error) from error
 
-    async def _ask(self, scope: Scope, body: Body) -> tuple[httpx.Request, httpx.Response]:
+    async def _ask(self, scope: Scope, body: Body) -> tuple[httpcore.Request, Answer]:
         request = self._request(scope, body)
         try:
-            return request, await self._transport.handle_async_request(request)
-        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
+            return request, await self._connections.ask(request)
+        except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError) as error:
             if scope["method"] not in IDEMPOTENT or body.touched or not _was_idle(error):
                 raise
             _log.debug("%s closed an idle connection; once more: %r", self.name, error)
             request = self._request(scope, body)
-            return request, await self._transport.handle_async_request(request)
+            return request, await self._connections.ask(request)
 
-    def _request(self, scope: Scope, body: Body) -> httpx.Request:
+    def _request(self, scope: Scope, body: Body) -> httpcore.Request:
         headers = self.headers(scope)
         given = has_body(scope["headers"])
         chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
         if given and (chunked or content_length(headers) is None):
             headers = [pair for pair in headers if pair[0] != b"content-length"]
             headers.append((b"transfer-encoding", b"chunked"))
-        limits = self.limits
-        timeout = httpx.Timeout(
-            connect=limits.connect, read=limits.read, write=limits.write, pool=limits.pool
-        )
-        return httpx.Request(
-            scope["method"],
-            self.origin,
-            headers=headers,
-            stream=BodyStream(body) if given else httpx.ByteStream(b""),
-            extensions={"timeout": timeout.as_dict(), "target": self.target(scope)},
+        return self._connections.request(
+            scope["method"], self.target(scope), headers, body.parts() if given else None
         )
 
-    def _failed(self, error: httpx.HTTPError) -> UpstreamFailed:
-        if isinstance(error, httpx.PoolTimeout):
+    def _failed(self, error: Failure) -> UpstreamFailed:
+        if isinstance(error, httpcore.PoolTimeout):
             detail = f"all of its {self.limits.connections} connections are busy"
             return UpstreamFailed(self.name, detail, status=503, sent=False)
-        if isinstance(error, httpx.ConnectTimeout):
+        if isinstance(error, httpcore.ConnectTimeout):
             detail = f"it took no connection within {self.limits.connect:g} s"
             return UpstreamFailed(self.name, detail, status=504, sent=False)
-        if isinstance(error, httpx.ConnectError):
+        if isinstance(error, httpcore.ConnectError):
             return UpstreamFailed(self.name, "it takes no connections", sent=False)
-        if isinstance(error, httpx.WriteTimeout):
+        if isinstance(error, httpcore.WriteTimeout):
             detail = f"it took nothing of the request's body for {self.limits.write:g} s"
             return UpstreamFailed(self.name, detail, status=504)
-        if isinstance(error, httpx.TimeoutException):
+        if isinstance(error, httpcore.TimeoutException):
             return UpstreamFailed(
                 self.name, f"it was silent for {self.limits.read:g} s", status=504
             )
         return UpstreamFailed(self.name, f"the connection broke ({type(error).__name__})")
 
 
-def _was_idle(error: httpx.HTTPError) -> bool:
+def _was_idle(error: Failure) -> bool:
     """Whether no byte of an answer came, as from a connection that was closed while idle."""
-    return not isinstance(error, httpx.RemoteProtocolError) or "without sending" in str(error)
+    return not isinstance(error, httpcore.RemoteProtocolError) or "without sending" in str(error)
