@@ -28,6 +28,7 @@ from switchover.machine.flag import VISIBILITIES, Flag
 from switchover.machine.split import percent_to_split
 from switchover.machine.targeting import Rule, read_rules
 from switchover.plan.flags import prerequisites
+from switchover.ports import Propagation
 
 app = verb(no_args_is_help=True)
 
@@ -50,7 +51,7 @@ def list_flags(migration: Migration, json: Json = False) -> None:
         say(f"{migration} has no flag; switchover flags set {migration} NAME --create makes one")
     else:
         columns = ["flag", "on for", "component", "visible to", "goes with", "version"]
-        rows = ([flag.name, _share(flag), flag.component, flag.visibility,
+        rows = ([flag.name, share_of(flag), flag.component, flag.visibility,
                  "the split" if flag.follows_split else "", flag.version]
                 for flag in sorted(found.values(), key=lambda flag: flag.name))  # fmt: skip
         table("", columns, rows)
@@ -167,15 +168,27 @@ def _report(migration: str, name: str, outcome: FlagOutcome, json: bool) -> None
             "routers": spread.routers, "complete": spread.complete,
         })  # fmt: skip
         return
-    what = "is gone" if flag is None else f"is on for {_share(flag)}"
+    what = "is gone" if flag is None else f"is on for {share_of(flag)}{_of(flag)}"
     said = f"{name} {what}" if outcome.changed else f"{name} is so already: nothing changed"
-    reach = f"; {'all' if spread.complete else 'not all'} {spread.routers} live routers have it"
-    say(said + (reach if spread.routers else "; no router is live") + ".")
+    say(f"{said}; {_reach(spread)}.")
+
+
+def _of(flag: Flag) -> str:
+    """Whose keys the share is of, where it is not everybody's."""
+    return " of the keys that the candidate serves" if flag.follows_split else ""
+
+
+def _reach(spread: Propagation) -> str:
+    live = spread.routers + len(spread.waiting)
+    if not live:
+        return "no router is live"
+    had = "all" if spread.complete else f"{spread.routers} of"
+    return f"{had} {live} live routers have it"
 
 
 def _tell(flag: Flag) -> None:
     facts_table({
-        "flag": flag.name, "on for": _share(flag), "component": flag.component,
+        "flag": flag.name, "on for": share_of(flag), "component": flag.component,
         "visible to": flag.visibility, "follows the split": "yes" if flag.follows_split else "no",
         "while off": flag.off, "version": flag.version,
         "requires": ", ".join(f"{name} = {variant}" for name, variant in flag.requires.items()),
@@ -185,11 +198,11 @@ def _tell(flag: Flag) -> None:
     })  # fmt: skip
 
 
-def _share(flag: Flag) -> str:
+def share_of(flag: Flag) -> str:
     """For whom it is on, in words: ``25 %`` or ``a 10 %, b 90 %``."""
     if not flag.enabled:
         return "nobody (disabled)"
-    if flag.variants:
+    if flag.variants and flag.split:
         return ", ".join(f"{name} {weight / 100:g} %" for name, weight in flag.variants.items())
     return f"{flag.split / 100:g} %"
 
@@ -219,7 +232,7 @@ def _rules(given: Sequence[str] | None) -> tuple[Rule, ...] | None:
         return None
     try:
         return read_rules([codec.loads(text) for text in given if text])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"--rule: {error}") from error
 
 
@@ -231,9 +244,9 @@ def _values(given: Sequence[str] | None) -> dict[str, Any] | None:
     for name, text in pairs.items():
         try:
             found[name] = codec.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(
-                f"--value {name}: {text!r} is no JSON ({error}); text stands in quotes: "
+                f"--value {name}: {text!r:.60} is no JSON ({error}); text stands in quotes: "
                 f"--value '{name}=\"{text}\"'"
             ) from error
     return found

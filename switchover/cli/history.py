@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from switchover.cli.flags import share_of
 from switchover.cli.session import Json, Migration, connect, print_json, table, verb
+from switchover.machine.flag import Flag
+from switchover.ports import Entry
 
 app = verb()
 
@@ -31,11 +34,25 @@ def history(migration: Migration, json: Json = False) -> None:
             [
                 entry.revision, f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.actor,
                 entry.kind.replace("_", " "),
-                "; ".join(_told(k, entry.payload[k]) for k in _TOLD if entry.payload.get(k)),
+                "; ".join([
+                    *_flags(entry),
+                    *(_told(k, entry.payload[k]) for k in _TOLD if entry.payload.get(k)),
+                ]),
             ]
             for entry in entries
         ),
     )  # fmt: skip
+
+
+def _flags(entry: Entry) -> list[str]:
+    """Which flags changed, and for whom each is on since then."""
+    if entry.kind != "flags_changed":
+        return []
+    return [
+        f"{name} removed" if definition is None
+        else f"{name}: {share_of(Flag.from_dict(name, definition))}"
+        for name, definition in sorted(entry.payload["flags"].items())
+    ]  # fmt: skip
 
 
 def _told(field: str, value: object) -> str:

@@ -37,7 +37,7 @@ def status(migration: Migration, json: Json = False) -> None:
             "migration": f"{document['migration']}: {document['title']}",
             "phase": document["phase"].replace("_", " "),
             "mode": f"{document['mode']}, candidate {document['split']:g} %",
-            "routers": f"{len(document['routers'])} live, epoch {document['epoch']}",
+            "routers": _routers(document),
             "proxies": "; ".join(map(_proxy, document["proxies"])),
             "incident": document["incident"],
             "work items": _items(document["items"]),
@@ -60,6 +60,13 @@ def status(migration: Migration, json: Json = False) -> None:
         say("")
         for gate in document["reading"]["gates"]:
             say(gate["sentence"])
+
+
+def _routers(document: Mapping[str, Any]) -> str:
+    """How many routers live, and how many of them still go by an older document."""
+    live, epoch = document["routers"], document["epoch"]
+    behind = sum(router["epoch"] < epoch for router in live)
+    return f"{len(live)} live, epoch {epoch}" + (f"; {behind} behind it" if behind else "")
 
 
 def _proxy(measured: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from switchover.engine.project import project
 from switchover.engine.reconcile import reconcile
 from switchover.errors import InputError
 from switchover.machine.event import Event, FlagsChanged
-from switchover.machine.flag import Flag, check_flags, read_flags
+from switchover.machine.flag import NAME, Flag, check_flags, read_flags
 from switchover.ports import Effect, Propagation
 
 #: How long to wait for the routers to take a change, in seconds.
@@ -54,6 +55,11 @@ def set_flag(
 
     def change(flags: Flags) -> Flags:
         new = create and name not in flags
+        if new and not re.fullmatch(NAME, name):
+            raise InputError(
+                f"{name!r} can't be a flag's name; begin with a letter, and use letters, digits, "
+                "dots, hyphens and underscores, 100 at most"
+            )
         before = Flag(name) if new else _known(flags, name, migration)
         return flags | {name: replace(before, **changes)}
 
@@ -76,9 +82,10 @@ def _change(
     context: Context, migration: str, change: Callable[[Flags], Flags], actor: str, reason: str
 ) -> FlagOutcome:
     reconcile(context, migration)
-    before = context.open(migration).state.revision
+    written = False
 
     def make(case: Case) -> tuple[Event, Sequence[Effect]] | None:
+        nonlocal written
         flags = flags_of(case)
         try:
             wanted = change(flags)
@@ -87,6 +94,7 @@ def _change(
             raise InputError(f"{error}; nothing was changed") from error
         different = {name: _written(wanted.get(name)) for name in {*flags, *wanted}
                      if flags.get(name) != wanted.get(name)}  # fmt: skip
+        written = bool(different)
         if not different:
             return None
         return FlagsChanged(at=context.timestamp, actor=actor, reason=reason, flags=different), ()
@@ -94,7 +102,7 @@ def _change(
     case = persist(context, migration, make, actor=actor)
     project(case)
     spread = context.routing.wait_acknowledged(migration, case.state.epoch, SPREAD)
-    return FlagOutcome(flags_of(case), case.state.revision != before, case.state.epoch, spread)
+    return FlagOutcome(flags_of(case), written, case.state.epoch, spread)
 
 
 def _written(flag: Flag | None) -> dict[str, Any] | None:

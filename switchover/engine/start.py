@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from switchover.engine.context import ATTEMPTS, Case, Context
 from switchover.engine.project import project
 from switchover.engine.push import push
@@ -9,6 +11,7 @@ from switchover.engine.reconcile import reconcile
 from switchover.errors import InputError, LostRace, Refused
 from switchover.machine.apply import begin
 from switchover.machine.event import Started
+from switchover.machine.flag import Flag
 from switchover.machine.state import Phase
 from switchover.plan.flags import compile_flags
 from switchover.plan.load import LoadedPlan
@@ -55,7 +58,10 @@ def _begin(context: Context, loaded: LoadedPlan, actor: str) -> Case:
                 "does not know: it belongs to another ledger, or to one that was lost. Use another "
                 f"name, or delete the Redis key switchover:{{{slug}}}:routing"
             ) from None
-        stored, event = _stored(loaded, 1), _event(context, loaded, actor, "")
+        stored, event = (
+            _stored(loaded, 1),
+            _event(context, loaded, actor, compile_flags(loaded.plan)),
+        )
         record = context.ledger.create(
             stored, begin(slug, event), event, at=context.clock.now(), actor=actor
         )
@@ -80,13 +86,20 @@ def _again(case: Case, loaded: LoadedPlan, actor: str) -> Case:
             f"{slug}: request_key.kind changed to "
             f"{loaded.plan.request_key.kind}; that would move every key, use a new migration name"
         )
+    # What an operator set stays as it is, unless the plan itself says something else now.
+    before = compile_flags(case.plan)
+    flags = {
+        name: flag
+        for name, flag in compile_flags(loaded.plan).items()
+        if before.get(name) != flag or name not in case.state.flags
+    }
     # The new attempt answers the halt in force, which need not be the one on record: a
     # rollback that was asked for twice, the first time without Redis, leaves another.
     halt = context.routing.halted(slug)
     record = context.ledger.append(
         slug,
         case.state.revision,
-        _event(context, loaded, actor, halt.id if halt else case.state.halt),
+        _event(context, loaded, actor, flags, halt.id if halt else case.state.halt),
         at=context.clock.now(),
         actor=actor,
         plan=_stored(loaded, case.record.plan.version + 1),
@@ -98,7 +111,9 @@ def _stored(loaded: LoadedPlan, version: int) -> StoredPlan:
     return StoredPlan(version, loaded.digest, loaded.document, str(loaded.directory))
 
 
-def _event(context: Context, loaded: LoadedPlan, actor: str, halt: str) -> Started:
+def _event(
+    context: Context, loaded: LoadedPlan, actor: str, flags: Mapping[str, Flag], halt: str = ""
+) -> Started:
     return Started(
         plan=loaded.digest,
         salt=salt(loaded.plan),
@@ -106,5 +121,5 @@ def _event(context: Context, loaded: LoadedPlan, actor: str, halt: str) -> Start
         at=context.timestamp,
         actor=actor,
         halt=halt,
-        flags={name: flag.to_dict() for name, flag in compile_flags(loaded.plan).items()},
+        flags={name: flag.to_dict() for name, flag in flags.items()},
     )

@@ -58,6 +58,14 @@ def _defined(flags: Mapping[str, Mapping[str, Any]], revision: int) -> dict[str,
     return {name: {**definition, "version": revision} for name, definition in flags.items()}
 
 
+def _sound(state: State, event: e.Event, flags: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse flags that no router could read: it would refuse the whole document with them."""
+    try:
+        read_flags(flags)
+    except ValueError as error:
+        raise _refuse(state, event, str(error)) from error
+
+
 def _refuse(state: State, event: e.Event, why: str = "") -> IllegalTransition:
     phase, what = state.phase.value.replace("_", " "), event.kind.replace("_", " ")
     reason = f": {why}" if why else ""
@@ -79,12 +87,14 @@ def _(event: e.Started, state: State) -> State:
     if state.phase not in _RETRY:
         raise _refuse(state, event, "only a rolled-back or aborted migration starts again")
     fresh = begin(state.migration, event)
+    flags = {**state.flags, **_defined(event.flags, state.revision + 1)}
+    _sound(state, event, flags)
     return replace(
         fresh,
         salt=state.salt,
         attempt=state.attempt + 1,
         revision=state.revision,
-        flags={**state.flags, **_defined(event.flags, state.revision + 1)},
+        flags=flags,
     )
 
 
@@ -229,10 +239,7 @@ def _(event: e.FlagsChanged, state: State) -> State:
     kept = {name: flag for name, flag in state.flags.items() if name not in gone}
     changed = {name: flag for name, flag in event.flags.items() if flag is not None}
     flags = kept | _defined(changed, state.revision + 1)
-    try:
-        read_flags(flags)
-    except ValueError as error:
-        raise _refuse(state, event, str(error)) from error
+    _sound(state, event, flags)
     return replace(state, flags=flags)
 
 

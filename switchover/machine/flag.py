@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from graphlib import CycleError, TopologicalSorter
@@ -15,13 +16,17 @@ VISIBILITIES = ("public", "authenticated", "admin", "internal")
 
 ON, OFF = "on", "off"
 
+#: What a flag may be called; documents are read whatever their flags are called.
+NAME = r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$"
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
     """One feature flag of a migration.
 
     A flag without ``variants`` is a yes/no flag: on for ``split`` basis points of the keys.
-    With ``variants`` (name to basis points, together 10 000) each key gets one of them;
+    With ``variants`` (name to basis points, together 10 000) each key gets one of them, or with
+    a ``split`` of 0 none does;
     ``values`` gives what a variant stands for where its name is not enough. ``off`` is the
     variant that is given while the flag is off.
 
@@ -95,6 +100,11 @@ class Flag:
                 raise self._wrong(
                     f"metadata holds {name!r}: {value!r}; give a text, a number, or true or false"
                 )
+        for item in ("values", "metadata"):
+            try:
+                json.dumps(dict(getattr(self, item)), allow_nan=False)
+            except (TypeError, ValueError, RecursionError) as error:
+                raise self._wrong(f"its {item} are no JSON: {error}") from error
 
     def _choices(self) -> str:
         names = ", ".join(self.variants)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from switchover.machine.flag import ON, Flag
+from switchover.machine.flag import NAME, ON, Flag
 from switchover.machine.split import percent_to_split
 from switchover.machine.targeting import Rule
 from switchover.plan.form import Form, Model
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FlagName = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$"),
+    Field(pattern=NAME),
     Form("a flag's name of letters, digits, dots, hyphens and underscores", "new-panel"),
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from xxhash import xxh3_64_intdigest
@@ -56,19 +57,31 @@ Careful = Callable[[Key, Attributes], Evaluation]
 #: empty key, ``careful`` answers.
 FlagTable = tuple[bytes | None, int, Evaluation, Evaluation, Careful]
 
+#: Keys that tell nobody apart.
+NO_KEYS = ("", b"")
+
+#: No flag prepared before.
+NONE: Mapping[str, FlagTable] = MappingProxyType({})
+
 #: Routing reasons that say more than ``not_serving``.
 _TELLING = frozenset({"emergency_rollback", "stale", "cold_start"})
 
 
-def compile_flags(flags: Mapping[str, Flag], salt: str, table: Table) -> dict[str, FlagTable]:
+def compile_flags(
+    flags: Mapping[str, Flag], salt: str, table: Table, kept: Mapping[str, FlagTable] = NONE
+) -> dict[str, FlagTable]:
     """Prepare the evaluation of every flag under the routing ``table`` in force.
+
+    ``kept`` has those prepared before that evaluate as they did: hundreds take a while.
 
     Each flag has a salt of its own, so that flags are independent of each other and of the
     split. Raises ``ValueError`` where flags require each other in a circle.
     """
     compiled: dict[str, FlagTable] = {}
     for flag in in_order(flags):
-        compiled[flag.name] = _compile(flag, f"{salt}/flag/{flag.name}", table, compiled)
+        name = flag.name
+        prepared = kept.get(name)
+        compiled[name] = prepared or _compile(flag, f"{salt}/flag/{name}", table, compiled)
     return compiled
 
 
@@ -84,13 +97,16 @@ def _compile(flag: Flag, salt: str, table: Table, compiled: Mapping[str, FlagTab
     by_key = _weights(flag, salt) if flag.variants else _share(flag, salt, into, out)
     disabled, unmet, no_key = (_off(flag, why) for why in ("disabled", "prerequisite", "no_key"))
 
+    # A share of 0 is for nobody, also where weights and no share decide who gets what.
+    switched_off = not flag.enabled or (not flag.split and bool(flag.variants))
+
     def careful(key: Key, attributes: Attributes = NO_ATTRIBUTES) -> Evaluation:
-        if not flag.enabled:
+        if switched_off:
             return disabled
         if flag.follows_split:
-            decision = decide(table, key)
-            if key == "" and decision.reason in ("split:in", "split:out"):
+            if key in NO_KEYS and 0 < table[1] < FULL:
                 return no_key
+            decision = decide(table, key)
             if decision.system != "candidate":
                 return _off(flag, _why_not(decision))
         for evaluate, wanted in required:
@@ -131,7 +147,7 @@ def _share(flag: Flag, salt: str, into: Evaluation, out: Evaluation) -> Callable
     prefix, split, no_key = salted(salt), flag.split, _off(flag, "no_key")
 
     def share(key: Key) -> Evaluation:
-        if key == "":
+        if key in NO_KEYS:
             return no_key
         return into if xxh3_64_intdigest(prefix + key_bytes(key)) % FULL < split else out
 
@@ -149,7 +165,7 @@ def _weights(flag: Flag, salt: str) -> Callable[[Key], Evaluation]:
         for name in weighed
     )
     no_key = _off(flag, "no_key")
-    return lambda key: no_key if key == "" else winner(drawing, key_bytes(key))
+    return lambda key: no_key if key in NO_KEYS else winner(drawing, key_bytes(key))
 
 
 def _answer(flag: Flag, variant: str, reason: str) -> Evaluation:

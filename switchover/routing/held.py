@@ -48,6 +48,9 @@ class HeldDocument:
         self.flags: dict[str, Flag] = {}
         self.since = time.time()
         self.fallen_back = ""
+        self._compiled: dict[str, FlagTable] = {}
+        # What the flags' buckets rest on, beside their definitions.
+        self._hashed = ("", "string")
         self._text: str | None = None
         self._refused: str | None = None
         self.renew()
@@ -177,8 +180,13 @@ class HeldDocument:
             table = legacy_table(self.fallen_back, self.epoch)
         else:
             table = legacy_table("cold_start", 0) if held is None else compile_snapshot(held)
-        salt = held.salt if held is not None else ""
-        self._install(table, compile_flags(self.flags, salt, table), change)
+        hashed = ("", "string") if held is None else (held.salt, held.key)
+        kept = {}
+        if change is not None and hashed == self._hashed:
+            touched = set(change.flags)
+            kept = {name: flag for name, flag in self._compiled.items() if name not in touched}
+        self._compiled, self._hashed = compile_flags(self.flags, hashed[0], table, kept), hashed
+        self._install(table, self._compiled, change)
 
     def _changed(self, flags: Mapping[str, Flag], after: Snapshot) -> tuple[str, ...]:
         """Flags with another definition, and those that follow a split which has changed."""

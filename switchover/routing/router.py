@@ -71,11 +71,12 @@ class Router:
     def _install(self, table: Table, flags: Mapping[str, FlagTable], change: Change | None) -> None:
         self._table, self._flags = table, flags
         if change is not None:
+            self._news.set()
             self._listeners.tell(change)
 
     def _fresh_threads(self) -> None:
         """What can't be started twice and does not survive a fork, and with it a new name."""
-        self._stop = threading.Event()
+        self._stop, self._news = threading.Event(), threading.Event()
         self.id = uuid.uuid4().hex[:12]
         self._reader = Reader(
             self.migration, self._address, self.id, self.max_staleness, self._held.take
@@ -96,10 +97,14 @@ class Router:
             return decide(self._table, key)
         return into if point < split else out
 
-    def flag(self, name: str, key: Key = "", attributes: Attributes = NO_ATTRIBUTES) -> Evaluation:
+    def flag(
+        self, name: str, key: Key | None = "", attributes: Attributes = NO_ATTRIBUTES
+    ) -> Evaluation:
         """What the feature flag ``name`` is for ``key``; true in a condition when it is on.
 
+        Without a key, as for a visitor nobody knows, only what holds for everybody is on.
         ``attributes`` say more about the request, for flags with rules.
+
         Does no I/O and never raises: a flag that neither the document nor ``FF_<NAME>`` in the
         environment defines is off, counted and warned of once.
         """
@@ -108,7 +113,7 @@ class Router:
             return self._undefined.evaluate(name, known=self._held.snapshot is not None)
         prefix, split, into, out, careful = table
         if prefix is None or not key:
-            return careful(key, attributes)
+            return careful("" if key is None else key, attributes)
         try:
             point = xxh3_64_intdigest(prefix + key.encode()) % 10_000  # type: ignore[union-attr]
         except (AttributeError, UnicodeEncodeError):
@@ -156,8 +161,12 @@ class Router:
 
     def close(self) -> None:
         """Stop following and sign off; :meth:`route` then sends everything to legacy."""
-        self._stop.set()
         self._reader.stop()
+        self._stop.set()
+        self._news.set()
+        if self._watch.is_alive():
+            # It keeps the last document on disk; a disk that hangs holds up no end.
+            self._watch.join(timeout=1.0)
         if self._started:
             self._held.let_go()
         self._started = False
@@ -226,10 +235,15 @@ class Router:
 
     def _watch_staleness(self) -> None:
         """A thread of its own, so that a reader stuck in the network can't delay it."""
-        stop, interval = self._stop, min(self.max_staleness / 10, 1.0)
+        stop, news, interval = self._stop, self._news, min(self.max_staleness / 10, 1.0)
         if self._kept is not None and (kept := self._kept.load()) is not None:
             self._held.remember(*kept, self.max_staleness)
-        while not stop.wait(interval):
+        ended = False
+        while not ended:
+            # A new document is kept at once: a rollback must outlive a crash right after it.
+            news.wait(interval)
+            news.clear()
+            ended = stop.is_set()  # the last one is kept too
             self._held.expire(self.max_staleness)
             if self._kept is not None and (confirmed := self._held.confirmed()) is not None:
                 self._kept.save(*confirmed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from os.path import commonprefix
 from typing import Any
 
 from switchover.connection import open_client, reaching_redis, redis_key, text
@@ -44,7 +43,8 @@ def halt_refusal(snapshot: Snapshot, stored: int, halt: str) -> StaleEpoch:
 def _around_epoch(write: Callable[[int], str]) -> tuple[str, str]:
     """What stands before and after the epoch in a document: where two of them differ."""
     document = write(0)
-    place = len(commonprefix((document, write(1))))
+    pairs = enumerate(zip(document, write(1), strict=True))
+    place = next(index for index, (zero, one) in pairs if zero != one)
     return document[:place], document[place + 1 :]
 
 

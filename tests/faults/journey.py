@@ -25,6 +25,7 @@ from switchover.errors import InputError
 from switchover.judge.block import Block
 from switchover.ledger import SqlLedger, verify
 from switchover.machine.action import Ask, CheckData, Enter, Wait, Work
+from switchover.machine.snapshot import Snapshot
 from switchover.machine.state import TERMINAL, State
 from switchover.observe.stream import RedisBlockStream
 from switchover.plan.load import LoadedPlan, digest, restore_plan
@@ -248,6 +249,11 @@ def outside(site: Site) -> dict[str, Any]:
         site.close()
 
 
+def _bare(snapshot: Snapshot) -> Snapshot:
+    """Without its place in time: a halt's epoch is counted in routing, before the ledger's."""
+    return replace(snapshot, epoch=0, turned=0)
+
+
 def _outside(site: Site, context: Context, ledger: SqlLedger) -> dict[str, Any]:
     assert verify(ledger, site.slug) == []
     case, entries = context.open(site.slug), ledger.entries(site.slug)
@@ -255,7 +261,7 @@ def _outside(site: Site, context: Context, ledger: SqlLedger) -> dict[str, Any]:
     assert stored is not None
     wanted = snapshot_of(case)
     assert stored.epoch >= wanted.epoch or stored == wanted
-    assert replace(stored, epoch=0) == replace(wanted, epoch=0), "routing is not the projection"
+    assert _bare(stored) == _bare(wanted), "routing is not the projection"
     assert (halt.id if halt else "") == (case.state.halt if case.state.incident else "")
     effects = ledger.effects(site.slug)
     assert {effect["status"] for effect in effects} <= {"done"}

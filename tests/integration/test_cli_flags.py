@@ -33,6 +33,10 @@ def test_a_flag_is_made_shown_changed_and_removed(started: Any) -> None:
     assert "nobody (disabled)" in listed.out
     assert "new-format" in listed.out
     assert started("flags", "remove", "demo", "panel").out == "panel is gone; no router is live.\n"
+    told = started("history", "demo").out
+    assert "panel: 25 %; trial" in told
+    assert "panel: nobody (disabled)" in told
+    assert "panel removed" in told
     entries = started("history", "demo", "--json").lines
     assert [e["kind"] for e in entries].count("flags_changed") == 3
 
@@ -64,6 +68,9 @@ def test_a_live_router_takes_the_change_without_a_restart(
         (["set", "demo", "new-format", "--variant", "a=40"], "sum to 40 %, not to 100 %"),
         (["set", "demo", "new-format", "--value", "a=red"], "text stands in quotes"),
         (["set", "demo", "new-format", "--visibility", "all"], "unknown visibility 'all'"),
+        (["set", "demo", "a=b", "--create"], "'a=b' can't be a flag's name"),
+        (["set", "demo", "new-format", "--value", "a=" + "[" * 20_000], "is no JSON"),
+        (["set", "demo", "new-format", "--rule", "[" * 20_000], "--rule: "),
         (["set", "demo", "new-format", "--requires", "x"], "requires 'x', which does not exist"),
         (["get", "demo", "panel"], "has no flag 'panel'"),
         (["list", "nobody"], "nobody"),
@@ -78,6 +85,18 @@ def test_what_can_not_be_is_refused_and_changes_nothing(
     assert (answer.code, answer.out) == (2, "")
     assert words in answer.err
     assert len(started("history", "demo", "--json").lines) == before
+
+
+@pytest.mark.req("T5", "T9")
+def test_zero_percent_of_a_flag_with_variants_is_told_as_such(started: Any) -> None:
+    """What the command says is what the routers do: they give it to nobody."""
+    weights = ("--variant", "a=40", "--variant", "b=60")
+    assert started("flags", "set", "demo", "layout", "--create", *weights).code == 0
+    answer = started("flags", "set", "demo", "layout", "--percent", "0")
+    assert answer.out == "layout is on for 0 %; no router is live.\n"
+    assert started("flags", "set", "demo", "layout", "--percent", "100").out.startswith(
+        "layout is on for a 40 %, b 60 %"
+    )
 
 
 @pytest.mark.req("R1", "T5")

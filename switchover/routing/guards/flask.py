@@ -22,7 +22,7 @@ def require_flag(
     """Let requests through while the flag ``name`` is on for their ``key``.
 
     @app.get("/panel")
-    @require_flag(router, "panel", lambda: request.headers["x-user"])
+    @require_flag(router, "panel", lambda: request.headers.get("x-user", ""))
     def panel(): ...
     """
 

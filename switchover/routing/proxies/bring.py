@@ -38,7 +38,9 @@ class Told:
     detail: str
 
     def __str__(self) -> str:
-        return f"{self.proxy}: {self.detail}"
+        # An error of the proxy's own says its name already.
+        named = self.detail.startswith(self.proxy)
+        return self.detail if named else f"{self.proxy}: {self.detail}"
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Callable
 
 from switchover.errors import DependencyUnavailable, Refused
@@ -24,6 +25,8 @@ _ATTEMPTS = 5
 
 #: Seconds for connecting and for an answer. Short: a rollback does not wait.
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 1.0, 2.0
+#: Seconds between two tries of a full queue.
+_QUEUE = 0.005
 
 _VALUE = re.compile(r"type=sint value=<(\d+)>")
 #: What may stand in the runtime API's str() without quoting, which it does not have.
@@ -127,13 +130,21 @@ class HaproxySplit:
         if separator and port.isdecimal() and "/" not in host:
             return socket.create_connection((host.strip("[]"), int(port)), _CONNECT_TIMEOUT)
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(_CONNECT_TIMEOUT)
+        deadline = time.monotonic() + _CONNECT_TIMEOUT
         try:
-            connection.settimeout(_CONNECT_TIMEOUT)
-            connection.connect(self._address)
+            while True:
+                try:
+                    connection.connect(self._address)
+                    return connection
+                except BlockingIOError:
+                    # Others are being answered and the queue is full: no wait is built in here.
+                    if time.monotonic() >= deadline:
+                        raise
+                    time.sleep(_QUEUE)
         except OSError:
             connection.close()
             raise
-        return connection
 
 
 def haproxy_lines(

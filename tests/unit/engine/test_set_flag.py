@@ -10,7 +10,9 @@ import pytest
 from switchover.engine.reconcile import reconcile
 from switchover.engine.roll_back import roll_back
 from switchover.engine.set_flag import find_flag, remove_flag, set_flag
-from switchover.errors import InputError
+from switchover.errors import IllegalTransition, InputError
+from switchover.machine.apply import apply
+from switchover.machine.event import Noted, Started
 from switchover.machine.flag import read_flags
 from switchover.testing.routing import InMemoryRoutingStore
 
@@ -87,6 +89,48 @@ def test_a_change_that_makes_no_sense_is_refused_and_loses_nothing(
 
 
 @pytest.mark.req("T5")
+@pytest.mark.parametrize("name", ["", "a=b", "a b", "a\n", "9", "x" * 101])
+def test_a_new_flag_has_a_name_that_a_plan_could_give_it(world: Any, name: str) -> None:
+    """A name with an equals sign could never be required, one with a line break never be read."""
+    world.start()
+    with pytest.raises(InputError, match="can't be a flag's name"):
+        change(world, name)
+
+
+@pytest.mark.req("T5")
+def test_what_others_write_meanwhile_is_no_change_of_the_flag(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry of somebody else comes between; the same flag again still changed nothing."""
+    world.start()
+    change(world, "panel", split=1000)
+
+    event = Noted(at=world.context.timestamp, topic="talk", text="lunch")
+    opened = type(world.context).open
+
+    def open_late(context: Any, migration: str) -> Any:
+        opened(context, migration).append(event, actor="bo")
+        return opened(context, migration)
+
+    monkeypatch.setattr(type(world.context), "open", open_late)
+    assert not change(world, "panel", split=1000).changed
+
+
+@pytest.mark.req("T5", "R6")
+def test_a_retry_whose_flags_do_not_fit_those_that_are_there_is_refused(world: Any) -> None:
+    """Routers would refuse the whole document, and with it each later step."""
+    world.start()
+    change(world, "panel", variants={"a": 10_000})
+    change(world, "banner", requires={"panel": "a"})
+    roll_back(world.context, "demo", actor="bo", trigger="person", reason="smoke")
+    state = world.case.state
+    again = Started(plan="2", salt="s", key="string", at=1.0, actor="ann", flags={"panel": {}})
+    with pytest.raises(IllegalTransition, match="requires 'panel' to be 'a', which it never is"):
+        apply(state, again)
+    assert apply(state, replace(again, flags={})).flags.keys() == state.flags.keys()
+
+
+@pytest.mark.req("T5")
 def test_a_flag_that_another_requires_stays(world: Any) -> None:
     """Removed is only what nobody waits for."""
     world.start()
@@ -143,3 +187,17 @@ def test_the_plans_flags_are_there_from_the_start(world: Any) -> None:
     layout = find_flag(world.case, "layout")
     assert (layout.variants, layout.off, layout.version) == ({"a": 1000, "b": 9000}, "a", 1)
     assert find_flag(world.case, "new-format").follows_split
+
+
+@pytest.mark.req("T5")
+def test_another_attempt_leaves_what_an_operator_set(world: Any) -> None:
+    """Switched off by hand is off in the retry too; only what the plan changed comes anew."""
+    first = [{"name": "layout", "percent": 50.0}, {"name": "panel"}]
+    world.start(flags=first)
+    set_flag(world.context, "demo", "panel", {"enabled": False}, **WHO)
+    set_flag(world.context, "demo", "layout", {"split": 100}, **WHO)
+    roll_back(world.context, "demo", actor="bo", trigger="person", reason="smoke")
+    world.start(flags=[{"name": "layout", "percent": 75.0}, {"name": "panel"}, {"name": "new"}])
+    flags = read_flags(world.case.state.flags)
+    assert (flags["panel"].enabled, flags["layout"].split) == (False, 7500)
+    assert "new" in flags

@@ -47,6 +47,15 @@ def test_a_share_is_sticky_and_says_why() -> None:
     assert router.flag("panel", "\udcff").reason == "split"
 
 
+@pytest.mark.req("T5", "T9")
+def test_a_share_of_nothing_switches_a_flag_with_variants_off() -> None:
+    """Whoever sets a flag to 0 % in a hurry means it; weights and overrides bring nobody back."""
+    flag = {"variants": {"a": 5000, "b": 5000}, "off": "b", "overrides": {"ann": "a"}}
+    router = router_with({"layout": {**flag, "split": 0}})
+    found = {router.variant("layout", key) for key in ("ann", *KEYS[:50])}
+    assert {(f.on, f.variant, f.reason) for f in found} == {(False, "b", "disabled")}
+
+
 @pytest.mark.req("T5")
 @settings(max_examples=50)
 @given(low=st.integers(0, 10_000), high=st.integers(0, 10_000), key=st.text(min_size=1))
@@ -144,10 +153,13 @@ def test_without_a_key_only_what_holds_for_everybody_is_on() -> None:
     assert router.flag("part") == (False, "off", False, "no_key", 0)
     assert router.flag("layout").reason == "no_key"
     assert router.flag("all").on
+    assert router.flag("part", None) == router.flag("part", b"") == router.flag("part")
     assert router.flag("part", 0).reason == "split"
     mine = {"mine": {"follows_split": True}}
     assert router_with(mine).flag("mine").reason == "no_key"
     assert router_with(mine, "candidate_only", 10_000).flag("mine").on
+    assert router_with(mine, "gradual", 10_000).flag("mine").on
+    assert router_with(mine, "parallel").flag("mine").reason == "not_serving"
 
 
 @pytest.mark.req("T5")

@@ -127,3 +127,68 @@ def test_refusal_is_counted_and_logged_once(
     assert len(caplog.messages) == 1
     assert said in caplog.text
     assert held.document.snapshot == GOOD
+
+
+@pytest.mark.req("INV5", "INV3")
+def test_a_rollback_with_flags_that_can_not_be_read_is_obeyed() -> None:
+    """Such as those of a newer Switchover. It is refused, and yet nothing goes to the candidate."""
+    held = Held()
+    unreadable = {"new": {"rules": [{"when": {"plan": "pro"}, "variant": "on", "unless": "x"}]}}
+    rollback = Snapshot("mood", 41, "emergency_rollback", halt="h", flags=unreadable)
+    for _ in range(2):
+        held.document.take(rollback.to_json())
+    assert {d.reason for d in held.evaluate()} == {"emergency_rollback"}
+    assert held.flags["new"][4]("a").reason == "emergency_rollback"
+    assert (held.document.epoch, held.document.counters["malformed"]) == (40, 1)
+    held.document.take(Snapshot("mood", 42, "candidate_only").to_json())
+    assert {d.reason for d in held.evaluate()} == {"mode:candidate_only"}
+
+
+DEFINITIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "base": st.sampled_from([{}, {"split": 3000}, {"follows_split": True}]),
+        "own": st.sampled_from([{"split": 5000}, {"variants": {"a": 4000, "b": 6000}}]),
+        "mine": st.sampled_from([{"follows_split": True}, {"follows_split": True, "split": 5000}]),
+    },
+).flatmap(
+    lambda flags: st.sampled_from(
+        [flags, {**flags, "child": {"requires": {"base": "on"}, "split": 9000}}]
+        if "base" in flags
+        else [flags]
+    )
+)
+STEP = st.tuples(
+    DEFINITIONS, st.sampled_from(MODES), st.sampled_from([0, 3000, FULL]),
+    st.sampled_from(["s", "s", "t"]), st.sampled_from(["string", "string", "integer"]),
+    st.sampled_from(["", "", "expire", "let_go", "confirm"]),
+)  # fmt: skip
+
+
+@pytest.mark.req("INV5", "INV8")
+@given(steps=st.lists(STEP, min_size=1, max_size=6))
+def test_flags_evaluate_as_if_all_were_compiled_anew(steps: list[Any]) -> None:
+    """Those that a change does not touch are kept; that is a matter of speed alone."""
+    held = Held()
+    for epoch, (flags, mode, split, salt, key, then) in enumerate(steps, 41):
+        text = Snapshot(
+            "mood", epoch, mode, split, shadow=split, salt=salt, key=key, flags=flags
+        ).to_json()
+        held.document.take(text)
+        if then in ("expire", "confirm"):
+            held.document.expire(-1.0)
+        if then == "let_go":
+            held.document.let_go()
+        if then == "confirm":
+            held.document.take(text)
+        kept = evaluations(held)
+        held.document.renew()
+        assert kept == evaluations(held)
+
+
+def evaluations(held: Held) -> dict[str, list[Any]]:
+    """Each flag, by its own way and by the short one, for many keys."""
+    return {
+        name: [(table[:4] if table[0] is not None else None, table[4](key)) for key in range(40)]
+        for name, table in held.flags.items()
+    }

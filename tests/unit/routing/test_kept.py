@@ -117,3 +117,14 @@ def test_age_is_measured_from_the_confirmation(tmp_path: Path) -> None:
     assert kept is not None
     assert 12.0 <= kept[1] < 12.0 + 60.0
     assert json.loads(file.read_text(encoding="utf-8"))["confirmed_at"] <= time.time() - 12.0
+
+
+@pytest.mark.req("INV5", "INV7")
+def test_a_rollback_is_kept_before_the_process_can_end(tmp_path: Path) -> None:
+    """The next process begins with it: the candidate that failed does not come back."""
+    file = tmp_path / "routing.json"
+    router = Router("demo", "redis://127.0.0.1:1/0", disk=file).start()
+    router._held.take(DOCUMENT)
+    router._held.take(Snapshot("demo", 8, "emergency_rollback", halt="h").to_json())
+    router.close()
+    assert restarted(file).route("u1") == ("legacy", "emergency_rollback", 8, False)

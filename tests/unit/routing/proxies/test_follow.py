@@ -84,10 +84,16 @@ def test_epoch_counts_only_once_the_proxy_has_it(
     assert since <= time.time()
 
 
-@pytest.mark.parametrize("fault", [DependencyUnavailable("proxy", "gone"), Refused("no lines")])
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (DependencyUnavailable("proxy", "gone"), "proxy is unavailable: gone"),
+        (Refused("no lines"), "proxy: no lines"),
+    ],
+)
 def test_fault_is_told_once_and_tried_again_ever_more_rarely(
     follower: Follower, proxy: InMemoryTrafficSplit, said: list[Told], clock: Clock,
-    fault: Exception,
+    fault: Exception, words: str,
 ) -> None:  # fmt: skip
     """A new document is tried at once, whatever became of the one before."""
     proxy.fault = fault
@@ -95,7 +101,7 @@ def test_fault_is_told_once_and_tried_again_ever_more_rarely(
         follower.take(text(1))
         clock.now += 0.5
     assert [told.what for told in said] == ["failed"]
-    assert str(said[0]) == f"proxy: {fault}"
+    assert str(said[0]) == words
     assert follower.fault == str(fault)
     proxy.fault = None
     follower.take(text(1))
