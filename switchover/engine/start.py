@@ -58,10 +58,8 @@ def _begin(context: Context, loaded: LoadedPlan, actor: str) -> Case:
                 "does not know: it belongs to another ledger, or to one that was lost. Use another "
                 f"name, or delete the Redis key switchover:{{{slug}}}:routing"
             ) from None
-        stored, event = (
-            _stored(loaded, 1),
-            _event(context, loaded, actor, compile_flags(loaded.plan)),
-        )
+        stored = _stored(loaded, 1)
+        event = _event(context, loaded, actor, compile_flags(loaded.plan))
         record = context.ledger.create(
             stored, begin(slug, event), event, at=context.clock.now(), actor=actor
         )

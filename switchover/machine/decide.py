@@ -113,6 +113,8 @@ def _danger(facts: Facts) -> Action | None:
 
 def _ready(state: State, stage: Stage, facts: Facts) -> Action | None:
     """None when the present stage has given all it must; otherwise what is missing."""
+    if stage.kind == "start":
+        return None
     if stage.work:
         if state.work is None or not state.work.ok:
             return Work(f"{stage.title} has to pass" if state.work is None else state.work.summary)

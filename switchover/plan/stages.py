@@ -39,10 +39,16 @@ class Stage:
 
 
 def compile_stages(plan: Plan) -> tuple[Stage, ...]:
-    """The stages of ``plan`` in order; the last one is always ``complete``."""
+    """The stages of ``plan`` in order; the last one is always ``complete``.
+
+    A plan whose first stage has traffic gets a stage ``start`` before it, in which legacy serves
+    and nothing is to do: traffic begins with a step, never with the acceptance of a plan.
+    """
     stages: list[Stage] = []
+    if isinstance(plan.stages[0], ShadowStage | CanaryStage):
+        stages.append(Stage(0, "start", "start", "legacy_only", work=True))
     checked = bool(plan.data_checks) or plan.work_items is not None
-    for index, spec in enumerate(plan.stages):
+    for index, spec in enumerate(plan.stages, start=len(stages)):
         if isinstance(spec, ShadowStage):
             stage = Stage(index, "shadow", "shadow", "parallel", bake=spec.bake,
                           shadow=percent_to_split(spec.sample), data_check=checked)  # fmt: skip

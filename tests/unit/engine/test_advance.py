@@ -182,3 +182,15 @@ def test_every_change_of_mode_is_on_record_with_old_and_new_mode_actor_reason_an
         ("gradual", "emergency_rollback"),
     ]
     assert all(e.payload["reason"] and e.actor and e.at for e in moves)
+
+
+@pytest.mark.req("P2")
+def test_a_plan_that_begins_with_traffic_begins(world: Any) -> None:
+    """Accepting a plan sends nobody anywhere; the first step does."""
+    world.start(
+        checks=[],
+        stages=[{"kind": "shadow", "bake": "1h"}, {"kind": "canary", "percent": 100.0}],
+    )
+    assert (world.case.state.mode, world.case.stage.key) == ("legacy_only", "start")
+    assert world.step().action == "enter"
+    assert (world.case.state.mode, world.case.stage.key) == ("parallel", "shadow")

@@ -79,7 +79,7 @@ def test_explain_is_json_and_plain_text() -> None:
 def test_gates_are_told_with_the_limit_that_counts(write: Any, gate: str, words: str) -> None:
     """The catalogue's default where the plan names none, and the stricter one to promote."""
     plan = write(("  - {metric: success_rate, at_least: 99%}", f"  - {gate}"))
-    assert words in explain(load_plan(plan)).stages[0].needs
+    assert words in explain(load_plan(plan)).stages[1].needs
 
 
 @pytest.mark.req("P2")
