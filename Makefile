@@ -21,7 +21,7 @@ TESTS ?= tests
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup check test demo up lock bench bench-routing docs clean
+.PHONY: help setup check test demo up lock bench bench-routing bench-judge docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,8 @@ $(PEERS_READY): requirements/benchmarks.txt | $(READY)
 	@$(BIN)/uv pip sync --quiet --python $(PEERS)/bin/python --require-hashes --compile-bytecode \
 		requirements/benchmarks.txt
 	@touch $@
+bench-judge: $(READY) ## Simulate rollouts: our gates against other tools' rules (20 minutes)
+	$(PYTHON) -m benchmarks.judge $(ARGS)
 
 docs: $(READY) ## Write the generated pages anew, and look for dead links
 	$(PYTHON) -m switchover.plan.reference

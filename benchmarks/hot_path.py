@@ -20,7 +20,7 @@ from switchover.judge import rollout
 from switchover.judge.agreement import Agreement
 from switchover.judge.block import Tally
 from switchover.judge.gate import GateSpec
-from switchover.judge.sketch import bucket_of
+from switchover.judge.sketch import bucket_of, value_of
 from switchover.machine.snapshot import Snapshot
 from switchover.observe.recorder import Recorder
 from switchover.routing.router import Router
@@ -77,23 +77,37 @@ def comparing() -> dict[str, float]:
 
 
 def judging() -> dict[str, float]:
-    """One look at one gate of each kind."""
-    counts = {bucket_of(0.02 + 0.001 * step): 10 for step in range(60)}
-    tally = Tally(600, 6, 12.0, 0.3, counts)
-    look = {"m": {"legacy": tally, "candidate": tally, "pair": tally}}
-    figures = {}
+    """One look at one gate of each kind; ``_wide`` with values spread over a factor of 1,000."""
     limits = {"proportion": 0.1, "quantile": 0.2, "relative_rate": 1.5, "relative_quantile": 1.5,
-              "memory": 0.2, "count": 10_000_000.0}  # fmt: skip
-    for kind, limit in limits.items():
-        gates = [GateSpec(kind, kind, "m", limit)]
-        rules = rollout.Rules(planned_looks=1440)
-        evidence = [rollout.enter_stage(rollout.begin(gates), "canary-10", "canary")]
+              "memory": 0.2, "count": 10_000_000.0, "paired": 0.05, "mean": 0.2, "drift": 0.1,
+              "sample_ratio": 0.02}  # fmt: skip
+    measured = ("quantile", "relative_quantile", "mean", "drift")
+    narrow = _look({bucket_of(0.02 + 0.001 * step): 10 for step in range(60)})
+    wide = _look({bucket_of(0.002) + step: 2 for step in range(350)})
+    figures = {f"look_{kind}": _looking(kind, limit, narrow) for kind, limit in limits.items()}
+    limits |= {"quantile": 2.0, "mean": 0.6}
+    return figures | {f"look_{kind}_wide": _looking(kind, limits[kind], wide) for kind in measured}
 
-        def step(at: int, gates: Any = gates, rules: Any = rules, evidence: Any = evidence) -> None:
-            evidence[0] = rollout.observe(gates, rules, evidence[0], look, at=at * 60.0)
 
-        figures[f"look_{kind}"] = median_ns(step, list(range(400)), repeat=5)
-    return figures
+def _look(counts: dict[int, int]) -> dict[str, dict[str, Tally]]:
+    n = sum(counts.values())
+    values = [(value_of(bucket), count) for bucket, count in counts.items()]
+    total = sum(value * count for value, count in values)
+    squares = sum(value * value * count for value, count in values)
+    tally = Tally(n, n // 100, total, squares, counts)
+    pairs = Tally(n, n // 100, 1.0, 3.0)
+    return {"m": {"legacy": tally, "candidate": tally}, "pairs": {"pair": pairs}}
+
+
+def _looking(kind: str, limit: float, look: dict[str, dict[str, Tally]]) -> float:
+    gates = [GateSpec(kind, kind, "pairs" if kind == "paired" else "m", limit)]
+    rules = rollout.Rules(planned_looks=1440)
+    evidence = [rollout.enter_stage(rollout.begin(gates), "canary-10", "canary", 0.5)]
+
+    def step(at: int) -> None:
+        evidence[0] = rollout.observe(gates, rules, evidence[0], look, at=at * 60.0)
+
+    return median_ns(step, list(range(400)), repeat=5)
 
 
 def main() -> int:

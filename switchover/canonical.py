@@ -16,7 +16,7 @@ def canonical(value: Any) -> str:
     written as the strings ``"inf"``, ``"-inf"`` and ``"nan"``. Raises ``TypeError`` for
     anything that is not JSON.
     """
-    return json.dumps(_finite(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return json.dumps(finite(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def parse(text: str) -> Any:
@@ -32,12 +32,13 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode("ascii")).hexdigest()
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """``value`` as JSON can hold it: numbers that are not finite as the strings of `canonical`."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(float(value))
     if isinstance(value, Mapping):
         # Keys are made strings before sorting: mixed kinds can't be compared.
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value

@@ -14,21 +14,24 @@ from prefect.artifacts import (
 )
 
 from switchover.engine.assess import assess
+from switchover.engine.compare import comparison
 from switchover.engine.context import Case
+from switchover.engine.mismatches import disagreements
 from switchover.incidents.markdown import render
 from switchover.incidents.record import incident_of
 from switchover.judge.verdict import StageReading
 from switchover.machine.state import Phase
+from switchover.plan.catalogue import AGREEMENT
 from switchover.ports import Entry
 from switchover.reporting import markdown, plots, tables
+from switchover.reporting.comparison import comparison_markdown
+from switchover.reporting.comparison_plot import comparison_plot
 from tasks.engine import PATIENT, engine
-
-AGREEMENT = "prediction_agreement_rate"
 
 
 @task(**PATIENT)
 def publish(migration: str) -> bool:
-    """Gate verdicts, agreement over time, the incident if there is one, progress and stages.
+    """Gate verdicts, agreement, comparison, the incident if there is one, progress and stages.
 
     Drawing takes longer than most steps, so nothing is done when nothing has changed; gives
     whether it was. The stages come last: they tell the next run that all is there.
@@ -49,6 +52,8 @@ def publish(migration: str) -> bool:
             description=shown[0],
         )
     _agreement(case, entries)
+    _mismatches(case)
+    _comparison(case)
     if case.state.phase is Phase.ROLLED_BACK:
         incident = incident_of(entries, case.record.plan.document, case.state.incident)
         create_markdown_artifact(
@@ -91,6 +96,36 @@ def _numbers(
         if entry.kind == "stage_entered" and entry.payload["evidence"]:
             return f"Gates that let {entry.payload['title']} begin", entry.payload["evidence"]
     return None
+
+
+def _mismatches(case: Case) -> None:
+    """In which fields the systems disagree; only where disagreements were sampled."""
+    migration = case.state.migration
+    found = disagreements(engine(), migration)
+    if found.fields:
+        create_markdown_artifact(
+            key=f"{migration}-mismatches",
+            markdown=markdown.mismatch_table(found.fields, found.samples),
+            description=f"Fields that disagree, {case.plan.title}",
+        )
+
+
+def _comparison(case: Case) -> None:
+    """Both systems side by side, as tables and a picture; only where both did something."""
+    document = comparison(case)
+    if not document["stages"]:
+        return
+    migration, title = case.state.migration, case.plan.title
+    create_markdown_artifact(
+        key=f"{migration}-comparison",
+        markdown=comparison_markdown(document),
+        description=f"Legacy and candidate compared, {title}",
+    )
+    create_image_artifact(
+        image_url=plots.data_uri(comparison_plot(document["overall"], title=title)),
+        key=f"{migration}-comparison-plot",
+        description=f"Candidate against legacy in all stages, {title}",
+    )
 
 
 def _agreement(case: Case, entries: Sequence[Entry]) -> None:

@@ -11,7 +11,7 @@ from switchover.engine.advance import action_name, take_step
 from switchover.engine.assess import due
 from switchover.engine.collect import collect
 from switchover.engine.compare_items import items_due
-from switchover.engine.monitor import look, watched
+from switchover.engine.monitor import discard, look, watched
 from switchover.engine.reconcile import reconcile
 from tasks.engine import PATIENT, engine
 
@@ -50,7 +50,8 @@ def step(migration: str, actor: str) -> dict[str, Any]:
 
 @task(**PATIENT)
 def migrations_to_watch() -> list[str]:
-    """Every migration that has not ended."""
+    """Every migration that has not ended, or completed a while ago at most."""
+    discard(engine())
     return watched(engine())
 
 

@@ -45,6 +45,9 @@ DOCUMENTS = {
     "plan lint": "`{ok, faults: [{file, line, column, field, message, suggestion}], warnings}`",
     "plan explain": "`{migration, title, move, digest, stages: [{index, key, title, mode, "
     "meaning, split, shadow, bake, before, needs}], schedule, minimum, rollback}`",
+    "plan forecast": "`{migration, rate, stages: [{key, title, kind, split, shadow, bake, begins, "
+    "seconds, slowest, gates: [{gate, kind, metric, unit, expected, need, seconds, available, "
+    "in_bake, detectable, report_only, note}]}], seconds, warnings}`; null is never",
     "start": "the state: `{migration, revision, phase, stage, mode, split, epoch, attempt, …}`; "
     "`split` and `shadow` in hundredths of a percent",
     "list": "a state per line, as for `start`",
@@ -65,6 +68,8 @@ DOCUMENTS = {
     "incident list": "a rollback per line: `{migration, incident, at, actor, trigger, reason, …}`",
     "incident show": "the same with `impact` and `report` (Markdown)",
     "audit verify": "`{verified, faults}`",
+    "mismatches": "`{migration, attempt, samples, fields: [{path, why, samples, share, last_at}], "
+                  "mismatches: [{sample, at, epoch, path, legacy, candidate, why}]}`",
     "judge replay": '`{at, verdict, stage, gates: [{gate, verdict, estimate, n, '
     'rollback_evidence, promote_evidence, need}]}` per look',
     "deploy": "`{deployed}`", "up": "`{prefect_ui, login, environment}`",

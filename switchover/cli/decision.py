@@ -17,7 +17,7 @@ def record(
     settings = load_settings()
     context = build_context(settings)
     reconcile(context, migration)
-    collect(context, migration)
+    collect(context, migration, elsewhere=False)
     case = decide_approval(
         context,
         migration,

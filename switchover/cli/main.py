@@ -17,10 +17,11 @@ from switchover.errors import NoLedger, SwitchoverError
 #: Verb -> what it does, in one line. A verb's module is `switchover.cli.<verb>`, loaded when
 #: it is called, so that `--help` stays fast.
 VERBS = {
-    "plan": "Lint, explain or print the schema of a plan.",
+    "plan": "Lint, explain, forecast or print the schema of a plan.",
     "start": "Accept a plan: legacy serves everything, the first stage begins.",
     "list": "List all migrations.",
     "status": "Show where a migration stands, with its evidence.",
+    "compare": "Compare legacy and candidate, per stage and overall.",
     "why": "Say in one sentence what a migration waits for.",
     "advance": "Run the step that is due, on Prefect.",
     "history": "Show every entry of a migration's ledger.",
@@ -34,6 +35,7 @@ VERBS = {
     "proxy": "Stand between callers and both systems, as a reverse proxy.",
     "follow": "Keep the plan's proxies in step with the routing document.",
     "items": "List work items on which both systems disagree, and repair them.",
+    "mismatches": "Show in which fields the two systems disagree.",
     "incident": "List or show incidents.",
     "audit": "Verify or export the ledger's hash chain.",
     "judge": "Judge recorded observations by a plan's gates.",

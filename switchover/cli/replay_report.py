@@ -25,38 +25,79 @@ def rolled_back(looks: Sequence[ReplayedLook]) -> ReplayedLook | None:
     return next((look for look in looks if look.reading.verdict is Verdict.ROLLBACK), None)
 
 
-def tell(looks: Sequence[ReplayedLook], stages: Sequence[ReplayStage], rows: int) -> None:
-    """Print every change of verdict, and the gates at the decision or at the end."""
-    span = spoken(round(looks[-1].at - looks[0].at))
-    say(f"{rows:,} rows in {len(looks):,} looks over {span}, to {iso_time(looks[-1].at)}")
-    say("")
-    changes = [
+def changes(looks: Sequence[ReplayedLook]) -> list[ReplayedLook]:
+    """The looks at which the stage, the verdict or the silence is another than before."""
+    return [
         look
         for before, look in zip([None, *looks], looks, strict=False)
-        if before is None
-        or (look.stage, look.reading.verdict) != (before.stage, before.reading.verdict)
+        if before is None or _state(look) != _state(before)
     ]
+
+
+def _state(look: ReplayedLook) -> tuple[int, Verdict, bool]:
+    return look.stage, look.reading.verdict, bool(look.silence)
+
+
+def stage_changes(
+    looks: Sequence[ReplayedLook], stages: Sequence[ReplayStage]
+) -> list[tuple[float, str, float]]:
+    """When each stage of the walk began, its title, and its split in per cent; 0 % in the end,
+    if it was rolled back."""
+    told: list[tuple[float, str, float]] = []
+    for before, look in zip([None, *looks], looks, strict=False):
+        if before is None or look.stage != before.stage:
+            stage = stages[look.stage]
+            at = stage.begins or (look.at if before is None else before.at)
+            told.append((at, stage.title, 100.0 * (stage.split or 0.0)))
+        if look.reading.verdict is Verdict.ROLLBACK:
+            return [*told, (look.at, "rolled back", 0.0)]
+    return told
+
+
+def tell(
+    looks: Sequence[ReplayedLook], stages: Sequence[ReplayStage], rows: int, began: float
+) -> None:
+    """Print every change of verdict, the gates at the decision or at the end, and the answer."""
+    span = spoken(round(looks[-1].at - began))
+    say(f"{rows:,} rows in {len(looks):,} looks over {span}, to {iso_time(looks[-1].at)}")
+    say("")
+    changed = changes(looks)
     end = rolled_back(looks)
-    for look in changes[:_TOLD]:
+    for look in changed[:_TOLD]:
         verdict = look.reading.verdict.value.replace("_", " ")
-        say(f"{iso_time(look.at)}  {stages[look.stage].title}: {verdict}")
-    if len(changes) > _TOLD:
-        say(f"… and {len(changes) - _TOLD} more changes; --json tells every look")
+        silence = f" ({look.silence})" if look.silence else ""
+        say(f"{iso_time(look.at)}  {stages[look.stage].title}: {verdict}{silence}")
+    if len(changed) > _TOLD:
+        say(f"… and {len(changed) - _TOLD} more changes; --json tells every look")
     decided = end or looks[-1]
     say("")
     say(f"At {iso_time(decided.at)}, in {stages[decided.stage].title}:")
     gates_table([gate.to_dict() for gate in decided.reading.gates])
     say("")
     say(decided.reading.sentence)
-    if end is None and decided.reading.verdict is Verdict.PROMOTE:
-        say("Every stage with traffic would have passed.")
+    if end is None:
+        say(_went_on(looks, stages))
 
 
-def verdict_of(looks: Sequence[ReplayedLook], stages: Sequence[ReplayStage]) -> str:
-    """The sentence of the first rollback with its time; empty when there is none."""
+def verdict_of(looks: Sequence[ReplayedLook], stages: Sequence[ReplayStage], began: float) -> str:
+    """When the plan stops it, by what and at what cost, in one sentence; empty if never."""
     end = rolled_back(looks)
     if end is None:
         return ""
-    after = spoken(round(end.at - looks[0].at))
-    place = stages[end.stage].title
-    return f"would have rolled back at {iso_time(end.at)}, {after} after the first look, in {place}"
+    guilty = [gate.gate for gate in end.reading.gates if gate.verdict is Verdict.ROLLBACK]
+    by = f"by gate {' and '.join(guilty)}" if guilty else "by silence"
+    known = [end.bad[name] for name in guilty if name in end.bad]
+    cost = f"; {max(known):,} bad answers by then" if known else ""
+    after = spoken(round(end.at - began))
+    return f"stops at {iso_time(end.at)} after {after} {by}, in {stages[end.stage].title}{cost}"
+
+
+def _went_on(looks: Sequence[ReplayedLook], stages: Sequence[ReplayStage]) -> str:
+    """The same answer where it is no: how far the recording came."""
+    last = looks[-1]
+    if last.reading.verdict is Verdict.PROMOTE:
+        if last.stage == len(stages) - 1:
+            return "Never stops: every stage with traffic would have passed."
+        return f"Never stops: {stages[last.stage].title} would have passed."
+    verdict = last.reading.verdict.value.replace("_", " ")
+    return f"Never stops: the recording ends in {stages[last.stage].title} with {verdict}."

@@ -161,7 +161,7 @@ def _parquet(path: Path, file: BinaryIO) -> Iterator[Rows]:
     except ImportError as error:
         raise DependencyUnavailable(
             "pyarrow", f"{path} is parquet, which pandas reads with it ({error}); "
-            "install pandas and pyarrow, or convert the file to csv or jsonl",
+            "install switchover[parquet], or convert the file to csv or jsonl",
         ) from error  # fmt: skip
     try:
         frame = pandas.read_parquet(file)

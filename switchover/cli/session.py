@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from switchover.canonical import finite
 from switchover.engine.context import Context
 from switchover.errors import InputError
 from switchover.machine.state import State
@@ -22,8 +23,9 @@ from switchover.wiring import Settings, build_context, load_settings
 _WIDEST = 10_000
 #: Words that stand out in a table, on a terminal only.
 _STYLES = {"rollback": "bold red", "rolled back": "bold red", "hold": "yellow", "held": "yellow",
-           "awaiting approval": "yellow", "promote": "green",
-           "now": "bold"}  # fmt: skip
+           "awaiting approval": "yellow", "promote": "green", "now": "bold", "alert": "bold red",
+           "beyond": "yellow", "no data": "yellow", "✗ worse": "red",
+           "✓ better": "green"}  # fmt: skip
 #: As plans may name a migration; see ``switchover.plan.form.Slug``.
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -79,7 +81,7 @@ def actor_or_login(actor: str, settings: Settings | None = None) -> str:
 
 def print_json(document: Any) -> None:
     """One JSON document on one line of standard output, at once: a pipe may wait for it."""
-    print(json.dumps(document, default=str), flush=True)
+    print(json.dumps(finite(document), default=str), flush=True)
 
 
 def say(text: str) -> None:

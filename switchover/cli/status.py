@@ -27,7 +27,7 @@ def status(migration: Migration, json: Json = False) -> None:
     from switchover.engine.status import status as read_status
 
     context = connect()
-    collect(context, migration)
+    collect(context, migration, elsewhere=False)
     document = read_status(context, migration)
     if json:
         print_json(document)
@@ -41,6 +41,11 @@ def status(migration: Migration, json: Json = False) -> None:
             "proxies": "; ".join(map(_proxy, document["proxies"])),
             "incident": document["incident"],
             "work items": _items(document["items"]),
+            "losses": document["losses"]["text"],
+            "late": _late(**document["losses"]["late"]),
+            "alerts": "; ".join(
+                f"{alert['text']}, since {alert['since']}" for alert in document["alerts"]
+            ),
             "next": document["why"],
         }
     )
@@ -60,6 +65,27 @@ def status(migration: Migration, json: Json = False) -> None:
         say("")
         for gate in document["reading"]["gates"]:
             say(gate["sentence"])
+
+    if document["targets"]:
+        say("")
+        table(
+            "",
+            ["target", "of", "level", "seen"],
+            (
+                [t["target"], t["system"] if t["serves"] else f"{t['system']} (not serving)",
+                 t["level"], t["sentence"].partition(": ")[2]]
+                for t in document["targets"]
+            ),
+        )  # fmt: skip
+    if document["comparison"]:
+        from switchover.reporting.comparison import HEAD, chief_rows
+
+        say("")
+        table(
+            f"Compared in {document['stage']} (decides nothing; `switchover compare` shows all)",
+            [name.lower() for name in HEAD],
+            chief_rows(document["comparison"]["figures"]),
+        )
 
 
 def _routers(document: Mapping[str, Any]) -> str:
@@ -82,3 +108,13 @@ def _items(items: dict[str, Any] | None) -> str:
     count = items["disagreements"]
     said = "all agreed" if not count else f"{count:,} disagreed"
     return f"{said} at {items['at']}; switchover items tells more"
+
+
+def _late(earlier_stage: int, left_out: int) -> str:
+    """Observations that came too late, in words; empty without any."""
+    told = []
+    if earlier_stage:
+        told.append(f"{earlier_stage:,} observations of an earlier stage, which don't count for it")
+    if left_out:
+        told.append(f"{left_out:,} from before the attempt, which don't count")
+    return "; ".join(told)

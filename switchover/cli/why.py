@@ -14,7 +14,7 @@ def why(migration: Migration, json: Json = False) -> None:
     from switchover.engine.status import why as read_why
 
     context = connect()
-    collect(context, migration)
+    collect(context, migration, elsewhere=False)
     document = read_why(context, migration)
     if json:
         print_json(document)

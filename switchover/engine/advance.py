@@ -10,6 +10,7 @@ from typing import Any
 
 from switchover.engine.approve import settle
 from switchover.engine.assess import facts
+from switchover.engine.compare import present
 from switchover.engine.context import Case, Context
 from switchover.engine.outbox import ask_effects, step_effects
 from switchover.engine.project import project
@@ -93,6 +94,7 @@ def _enter(case: Case, action: Enter, known: Facts, actor: str) -> Case:
         evidence=known.reading.to_dict() if known.reading else {},
         old_mode=case.state.mode,
         reason=action.reason,
+        comparison=present(case),
     )
     after = case.append(event, actor=actor, effects=step_effects(case, event))
     if project(after):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from switchover.engine.collect import at_stage, heard_key
+from switchover.engine.collect import at_stage
 from switchover.engine.context import Case
+from switchover.engine.losses import Losses, losses
 from switchover.engine.proxies import astray, measured
+from switchover.engine.sources import told_by, unreadable
+from switchover.engine.targets import standing_in_the_way, target_readings
 from switchover.judge import rollout
-from switchover.judge.gate import kinds
 from switchover.judge.rollout import Evidence
+from switchover.judge.silence import awaited, heard_key, silent_words
 from switchover.judge.verdict import StageReading
 from switchover.machine.action import Action
 from switchover.machine.decide import Facts, decide
@@ -43,18 +46,43 @@ def _reading(case: Case, stored: dict[str, Any] | None) -> StageReading:
 
 def facts(case: Case, shares: Sequence[MeasuredShare] | None = None) -> Facts:
     """Everything beside the state that a decision needs, read now unless it is given."""
-    stored = None if case.stage.work else _stored(case)
+    judged = not case.stage.work and case.watched
+    stored = _stored(case) if judged else None
     policy = case.plan.approvals
+    silence = _silence(case, stored)
+    failing = unreadable(case, stored)
+    goes_back = bool(silence) and case.plan.judgement.no_data == "rollback"
+    if failing is not None and failing.overdue:
+        silence = f"{failing.text}; {silence}" if silence else failing.text
+        goes_back = goes_back or failing.goes_back
     return Facts(
         now=case.context.timestamp,
-        reading=None if case.stage.work else _reading(case, stored),
+        reading=_reading(case, stored) if judged else None,
         blocked=blocked(case.plan.schedule, case.context.clock.now()),
-        silence=_silence(case, stored),
+        silence=silence,
         astray=astray(case, measured(case) if shares is None else shares),
+        unreadable=failing.text if failing else "",
+        lost=_lost(case, stored),
+        alert=standing_in_the_way(case, target_readings(case, stored)),
         automatic_rollback=case.plan.rollback.automatic,
-        rollback_on_silence=case.plan.judgement.no_data == "rollback",
+        rollback_on_silence=goes_back,
         on_expiry=policy.on_expiry if policy else "hold",
     )
+
+
+def lost(case: Case, stored: dict[str, Any] | None) -> Losses:
+    """What was lost of the present stage's evidence."""
+    return losses(at_stage(case, stored).get("recorders", {}), case.context.timestamp)
+
+
+def _lost(case: Case, stored: dict[str, Any] | None) -> str:
+    """The sentence for more losses than the plan allows; empty while there are none."""
+    judgement = case.plan.judgement
+    if judgement.lost == "note" or case.stage.work:
+        return ""
+    found = lost(case, stored)
+    allowed = f"{judgement.lost_at_most:.3g} allowed"
+    return f"{found.text}; {allowed}" if found.share > judgement.lost_at_most else ""
 
 
 def due(case: Case, shares: Sequence[MeasuredShare] | None = None) -> Action:
@@ -64,16 +92,22 @@ def due(case: Case, shares: Sequence[MeasuredShare] | None = None) -> Action:
 
 def last_heard(case: Case, stored: dict[str, Any] | None) -> tuple[float, str]:
     """When the gate that waits the longest heard of what it needs, or the stage began, and what
-    it waits for: no gate may pass on what it heard before it fell silent."""
+    it waits for: no gate may pass on what it heard before it fell silent. What a source can't
+    tell now is not silent: that has limits of its own."""
+    failing = unreadable(case, stored)
+    untold = {heard_key(*pair) for pair in failing.heard} if failing else set()
     heard = (stored or {}).get("heard", {})
-    needed = [
-        heard_key(gate.metric, system)
-        for gate in case.gates
-        if case.stage.kind in gate.stages
-        for system in kinds()[gate.kind].needs
-    ]
-    newest, what = min(((heard.get(key, 0.0), key) for key in needed), default=(0.0, ""))
+    needed = awaited(case.gates, case.stage.kind)
+    waiting = [(heard.get(key, 0.0), key) for key in needed if key not in untold]
+    newest, what = min(waiting, default=(case.context.timestamp if untold else 0.0, ""))
     return max(newest, case.state.entered_at), what
+
+
+def absent_since(case: Case, stored: dict[str, Any] | None) -> float:
+    """When what is missing now was there last; people are told of each absence once."""
+    failing = unreadable(case, stored)
+    heard, _ = last_heard(case, stored)
+    return min(heard, failing.since) if failing is not None and failing.overdue else heard
 
 
 def _silence(case: Case, stored: dict[str, Any] | None) -> str:
@@ -84,6 +118,7 @@ def _silence(case: Case, stored: dict[str, Any] | None) -> str:
     silent = case.context.timestamp - heard
     if silent <= case.plan.judgement.no_data_after:
         return ""
-    return (
-        f"no evidence of {what} has arrived for {silent / 60:.0f} minutes; is the recorder running?"
-    )
+    source = told_by(case.plan, what)
+    if source:
+        return silent_words(what, silent, f"source {source} answers, and counts nothing new")
+    return silent_words(what, silent)

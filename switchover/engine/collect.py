@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from switchover.engine.context import Case, Context
+from switchover.engine.losses import account, done_with, entering_stage, settle
+from switchover.engine.mismatches import keep_mismatches
+from switchover.engine.sources import read_sources
+from switchover.engine.targets import observed
 from switchover.judge import rollout
 from switchover.judge.block import Block, tally
+from switchover.judge.gate import GateSpec
+from switchover.judge.heartbeat import Heartbeat
 from switchover.judge.rollout import Evidence
+from switchover.judge.silence import heard_key
+from switchover.machine.state import Phase
 
 #: Blocks read from the stream at once.
 BATCH = 5_000
@@ -24,14 +33,23 @@ class Collected:
     malformed: int
 
 
-def collect(context: Context, migration: str, case: Case | None = None) -> Collected:
-    """Read the stream from the stored cursor to its end and fold each batch into the evidence.
+def collect(
+    context: Context, migration: str, case: Case | None = None, *, elsewhere: bool = True
+) -> Collected:
+    """Read the stream from the stored cursor to its end, then what is due of the plan's other
+    sources, and fold each batch into the evidence.
 
     Running it again, or twice at once, changes nothing: a block's id is unique. ``case`` saves
-    a caller that has just opened the migration another look at it.
+    a caller that has just opened the migration another look at it. Without ``elsewhere`` only the
+    stream is read: a person's machine need not reach the other sources, nor have their tokens.
     """
     case = case or context.open(migration)
     fresh = duplicates = malformed = 0
+    if case.state.phase is Phase.COMPLETE and not case.watched:
+        return Collected(0, 0, 0)
+    # In this order: see ``settle``.
+    known = (context.ledger.evidence(migration) or {}).get("recorders", {})
+    heartbeats = context.stream.heartbeats(migration)
     cursor = context.ledger.cursor(migration)
     while True:
         blocks, after, broken = context.stream.read(migration, cursor, BATCH)
@@ -39,7 +57,11 @@ def collect(context: Context, migration: str, case: Case | None = None) -> Colle
         if after == cursor:
             break
         ingested = context.ledger.ingest(
-            migration, blocks, after, lambda stored, new: fold(case, stored, new)
+            migration,
+            blocks,
+            after,
+            lambda stored, new: fold(case, stored, new, heartbeats),
+            part=part_of,
         )
         fresh += ingested.fresh
         duplicates += ingested.duplicates
@@ -48,14 +70,66 @@ def collect(context: Context, migration: str, case: Case | None = None) -> Colle
         if len(blocks) + broken < BATCH:
             # That was the end; what came meanwhile is for the next collection.
             break
+    if case.watched:
+        _settle(case, heartbeats, known)
+    keep_mismatches(case)
+    if not (elsewhere and case.plan.sources):
+        return Collected(fresh, duplicates, malformed)
+    found = read_sources(case, at_stage(case, context.ledger.evidence(migration)))
+    if found.by_source:
+        ingested = context.ledger.ingest(
+            migration,
+            found.blocks,
+            cursor,
+            lambda stored, new: found.noted(
+                fold(case, stored, [block for block in new if block.n]), new
+            ),
+            always=True,
+            part=part_of,
+        )
+        fresh += ingested.fresh
+        duplicates += ingested.duplicates
     return Collected(fresh, duplicates, malformed)
 
 
-def fold(case: Case, stored: dict[str, Any] | None, blocks: Sequence[Block]) -> dict[str, Any]:
+def _settle(case: Case, heartbeats: Sequence[Heartbeat], before: dict[str, Any]) -> None:
+    """Compare what recorders say with what came, and let go of those that say nothing more."""
+    context, migration = case.context, case.state.migration
+
+    def settled(stored: dict[str, Any] | None, _: Sequence[Block] = ()) -> dict[str, Any]:
+        document = at_stage(case, stored)
+        account = settle(
+            document.get("recorders", {}), heartbeats, document["since"], context.timestamp,
+            before,
+        )  # fmt: skip
+        return {**document, "recorders": account}
+
+    stored = context.ledger.evidence(migration)
+    if not heartbeats and not (stored or {}).get("recorders", {}).get("live"):
+        return
+    # An idle look writes nothing.
+    if settled(stored)["recorders"] != (stored or {}).get("recorders", {}):
+        cursor = context.ledger.cursor(migration)
+        stored = context.ledger.ingest(
+            migration, (), cursor, settled, always=True, part=part_of
+        ).evidence
+    account = (stored or {}).get("recorders", {})
+    context.stream.forget(migration, done_with(account, heartbeats))
+
+
+def fold(
+    case: Case,
+    stored: dict[str, Any] | None,
+    blocks: Sequence[Block],
+    heartbeats: Sequence[Heartbeat] = (),
+) -> dict[str, Any]:
     """The evidence after ``blocks``: everything of this attempt counts against the candidate,
     only what was recorded since the stage began counts for it."""
     document = at_stage(case, stored)
     since = document["since"]
+    if case.watched:
+        recorders = account(document.get("recorders", {}), blocks, heartbeats, since)
+        document = {**document, "recorders": recorders, "late": late(document, blocks)}
     current = [block for block in blocks if block.start >= since]
     if not current:
         return document
@@ -63,31 +137,59 @@ def fold(case: Case, stored: dict[str, Any] | None, blocks: Sequence[Block]) -> 
     now = case.context.timestamp
     last = min(max(block.start + block.seconds for block in current), now)
     heard = dict(document.get("heard", {}))
-    judged = {gate.metric for gate in case.gates}
+    judged = {metric for gate in case.gates for metric in (gate.metric, gate.noise)}
     for block in current:
         if block.metric in judged and block.n > 0:
             key = heard_key(block.metric, block.system)
             heard[key] = max(min(block.start + block.seconds, now), heard.get(key, 0.0))
-    evidence = rollout.observe(
-        case.gates,
-        case.rules,
-        Evidence.from_dict(document["judge"]),
-        tally(current),
-        tally(block for block in current if _of_stage(block, document)),
-        at=last,
-    )
+    evidence = Evidence.from_dict(document["judge"])
+    for age, part in by_age(case.gates, current, document["entered_at"]):
+        evidence = rollout.observe(
+            case.gates,
+            case.rules,
+            evidence,
+            tally(part),
+            tally(block for block in part if _of_stage(block, document)),
+            at=last,
+            age=age,
+        )
     return {
         **document,
         "judge": evidence.to_dict(),
         "last_at": max(document["last_at"], last),
         "heard": heard,
         "blocks": document["blocks"] + len(current),
+        "targets": observed(case, document, current),
     }
 
 
-def heard_key(metric: str, system: str) -> str:
-    """Under what the evidence keeps when it last heard of a metric; pairs are the candidate's."""
-    return f"{'legacy' if system == 'legacy' else 'candidate'} {metric}"
+def late(document: dict[str, Any], blocks: Iterable[Block]) -> dict[str, int]:
+    """How many observations came after their stage had ended: those of an earlier stage speak
+    against the candidate and not for it, those from before the attempt are left out."""
+    counts = {"earlier_stage": 0, "left_out": 0, **document.get("late", {})}
+    for block in blocks:
+        part = part_of(document, block)
+        if part is None:
+            counts["left_out"] += block.n
+        elif part[1] < document["stage"] and block.start + block.seconds <= document["entered_at"]:
+            counts["earlier_stage"] += block.n
+    return counts
+
+
+def by_age(
+    gates: Sequence[GateSpec], blocks: Sequence[Block], entered_at: float
+) -> list[tuple[float, list[Block]]]:
+    """``blocks`` apart by the warm-ups they fall into, with how old the stage was at least.
+
+    What was recorded before the stage is late, not early: it is judged.
+    """
+    ends = sorted({0.0, *(gate.warm_up for gate in gates)})
+    parts: dict[float, list[Block]] = {}
+    for block in blocks:
+        age = block.start - entered_at
+        reached = ends[-1] if age < 0.0 else ends[bisect_right(ends, age) - 1]
+        parts.setdefault(reached, []).append(block)
+    return sorted(parts.items())
 
 
 def _of_stage(block: Block, document: dict[str, Any]) -> bool:
@@ -95,6 +197,27 @@ def _of_stage(block: Block, document: dict[str, Any]) -> bool:
     clock that is ahead, answers at the old split would speak for the new one."""
     by_epoch = block.epoch == 0 or block.epoch >= document.get("epoch", 0)
     return by_epoch and bool(block.start >= document["entered_at"])
+
+
+def course(document: dict[str, Any]) -> list[list[Any]]:
+    """The stages of this attempt in which evidence was collected: number, beginning, epoch."""
+    if "course" in document:
+        return list(document["course"])
+    # From before it was kept: the stage that the evidence stands at is known.
+    present = [document["stage"], document.get("entered_at", 0.0), document.get("epoch", 0)]
+    return [present] if document["stage"] >= 0 else []
+
+
+def part_of(document: dict[str, Any], block: Block) -> tuple[int, int] | None:
+    """The attempt and the stage that a block was recorded in, by the rule that the gates go by;
+    None for one from before the attempt."""
+    if block.start < document["since"]:
+        return None
+    stage = None
+    for number, began, epoch in course(document):
+        if stage is None or (block.start >= began and (not block.epoch or block.epoch >= epoch)):
+            stage = number
+    return None if stage is None else (document["attempt"], stage)
 
 
 def at_stage(case: Case, stored: dict[str, Any] | None) -> dict[str, Any]:
@@ -113,17 +236,22 @@ def at_stage(case: Case, stored: dict[str, Any] | None) -> dict[str, Any]:
             "judge": rollout.begin(case.gates).to_dict(),
             "last_at": 0.0,
             "blocks": 0,
+            "sources": (stored or {}).get("sources", {}),
         }
     else:
         document = stored
     if document["attempt"] > state.attempt or document["stage"] >= state.stage:
         return document
     stage = case.stage
-    turned = rollout.enter_stage(Evidence.from_dict(document["judge"]), stage.key, stage.kind)
+    turned = rollout.enter_stage(
+        Evidence.from_dict(document["judge"]), stage.key, stage.kind, stage.split / 10_000
+    )
     return {
         **document,
         "stage": state.stage,
         "entered_at": state.entered_at,
         "epoch": state.turned,
+        "course": [*course(document), [state.stage, state.entered_at, state.turned]],
         "judge": turned.to_dict(),
+        "recorders": entering_stage(document.get("recorders", {}), case.context.timestamp),
     }

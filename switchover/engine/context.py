@@ -14,11 +14,13 @@ from switchover.clock import Clock
 from switchover.errors import LostRace
 from switchover.judge.gate import GateSpec
 from switchover.judge.rollout import Rules
+from switchover.judge.target import TargetSpec
 from switchover.machine.event import Event
-from switchover.machine.state import State
+from switchover.machine.state import TERMINAL, Phase, State
 from switchover.plan.load import restore_plan
 from switchover.plan.spec import Plan
 from switchover.plan.stages import Stage, compile_gates, compile_rules, compile_stages
+from switchover.plan.targets import compile_targets
 from switchover.plan.work_items import ItemTable
 from switchover.ports import (
     AdapterValidator,
@@ -29,6 +31,7 @@ from switchover.ports import (
     ItemStore,
     ItemTracker,
     Ledger,
+    MetricSource,
     Record,
     RoutingStore,
     TrafficSplits,
@@ -66,6 +69,7 @@ class Context:
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     splits: Callable[[Plan], TrafficSplits] | None = None
     items: ItemPorts | None = None
+    sources: Callable[[Plan], Sequence[MetricSource]] | None = None
 
     def open(self, migration: str) -> Case:
         """Read a migration as it is now."""
@@ -101,6 +105,10 @@ class Case:
         return compile_gates(self.plan)
 
     @cached_property
+    def targets(self) -> tuple[TargetSpec, ...]:
+        return compile_targets(self.plan.targets)
+
+    @cached_property
     def rules(self) -> Rules:
         return compile_rules(self.plan)
 
@@ -108,6 +116,15 @@ class Case:
     def stage(self) -> Stage:
         """The present stage."""
         return self.stages[self.state.stage]
+
+    @property
+    def watched(self) -> bool:
+        """Whether it is judged: until it ends, and a completed one for as long as the plan says."""
+        state = self.state
+        if state.phase is Phase.COMPLETE:
+            until = state.entered_at + self.plan.judgement.watch_after_complete
+            return self.context.timestamp < until
+        return state.phase not in TERMINAL
 
     def append(
         self,

@@ -3,28 +3,52 @@
 from __future__ import annotations
 
 from switchover.engine.advance import Outcome, take_step
-from switchover.engine.assess import facts, last_heard
+from switchover.engine.assess import absent_since, facts, lost
 from switchover.engine.collect import collect
 from switchover.engine.context import Case, Context, persist
 from switchover.engine.outbox import silence_effects
 from switchover.engine.reconcile import reconciled, unfinished
+from switchover.engine.targets import tell
 from switchover.machine.action import Expire, RollBack, Void
 from switchover.machine.decide import Facts, decide
 from switchover.machine.event import Judged, Noted
-from switchover.machine.state import TERMINAL
+from switchover.machine.state import TERMINAL, Phase, State
+
+#: Uncollected blocks of a migration that has ended are kept for so many seconds.
+KEPT = 86_400.0
 
 #: What monitor may do by itself; every step forward is left to ``advance``.
 _ITS_OWN = (RollBack, Void, Expire)
 
 
 def watched(context: Context) -> list[str]:
-    """Migrations that a sweep looks at: all that have not ended, and those whose end is still
-    to reach routing or the record."""
+    """Migrations that a sweep looks at: all that have not ended, those that completed a while ago
+    at most, and those whose end is still to reach routing or the record."""
     return [
         state.migration
         for state in context.ledger.migrations()
-        if state.phase not in TERMINAL or unfinished(context, state)
+        if _judged(context, state) or unfinished(context, state)
     ]
+
+
+def discard(context: Context) -> None:
+    """Keep the streams of migrations that nobody judges any more from growing: their recorders
+    go on, and what is older than a day is of no use to anybody."""
+    for state in context.ledger.migrations():
+        if not _judged(context, state):
+            context.stream.discard(state.migration, KEPT)
+            over = [
+                heartbeat
+                for heartbeat in context.stream.heartbeats(state.migration)
+                if heartbeat.ended or heartbeat.overdue
+            ]
+            context.stream.forget(state.migration, over)
+
+
+def _judged(context: Context, state: State) -> bool:
+    if state.phase is Phase.COMPLETE:
+        return context.open(state.migration).watched
+    return state.phase not in TERMINAL
 
 
 def look(context: Context, migration: str, *, actor: str) -> Outcome:
@@ -36,6 +60,7 @@ def look(context: Context, migration: str, *, actor: str) -> Outcome:
     if isinstance(action, _ITS_OWN):
         return take_step(context, migration, actor=actor)
     _write_down(context, case, known, actor)
+    tell(context, case, actor=actor)
     return Outcome(
         migration, "look", False, action.reason, case.stage.title, case.state.split / 100
     )
@@ -59,6 +84,7 @@ def _write_down(context: Context, case: Case, known: Facts, actor: str) -> None:
             and now.state.verdict != event.verdict and now.state.phase not in TERMINAL else None,
             actor=actor,
         )  # fmt: skip
+    _write_losses(context, case, actor)
     if known.silence and not _noted(context, case):
         noted = Noted(at=known.now, topic="silence", text=known.silence)
         persist(
@@ -75,15 +101,40 @@ def _write_down(context: Context, case: Case, known: Facts, actor: str) -> None:
         )
 
 
+def _write_losses(context: Context, case: Case, actor: str) -> None:
+    """Record that evidence of this stage was lost, once."""
+    if case.stage.work:
+        return
+    text = lost(case, context.ledger.evidence(case.state.migration)).text
+    if not text or _told(context, case, "lost"):
+        return
+    noted = Noted(at=context.timestamp, topic="lost", text=text)
+    persist(
+        context,
+        case.state.migration,
+        lambda now: (
+            (noted, ())
+            if now.state.stage == case.state.stage and not _told(context, now, "lost")
+            else None
+        ),
+        actor=actor,
+    )
+
+
 def _noted(context: Context, case: Case) -> bool:
-    """True when this silence was written down before: after the last evidence that came.
+    """True when this silence was written down before: after the last evidence that came."""
+    since = absent_since(case, context.ledger.evidence(case.state.migration))
+    return _told(context, case, "silence", since)
+
+
+def _told(context: Context, case: Case, topic: str, since: float = 0.0) -> bool:
+    """True when this was noted in the present stage, at ``since`` or later.
 
     Every stage with traffic changes who serves when it begins, so older entries are not read.
     """
-    heard, _ = last_heard(case, context.ledger.evidence(case.state.migration))
     return any(
         entry.kind == Noted.kind
-        and entry.payload["topic"] == "silence"
-        and entry.payload["at"] >= heard
+        and entry.payload["topic"] == topic
+        and entry.payload["at"] >= since
         for entry in context.ledger.entries(case.state.migration, after=case.state.turned)
     )

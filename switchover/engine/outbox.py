@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from switchover.engine.context import Case
-from switchover.machine.event import ApprovalRequested, RolledBack, StageEntered
+from switchover.machine.event import (
+    AlertCleared,
+    AlertRaised,
+    ApprovalRequested,
+    RolledBack,
+    StageEntered,
+)
 from switchover.ports import Effect
 
 
@@ -92,6 +98,13 @@ def silence_effects(case: Case, text: str) -> list[Effect]:
     """Tell people that no evidence comes; the revision makes each silence its own."""
     key = f"{case.state.migration}:{case.state.revision + 1}:silence"
     return _slack(case, key, "notice", text=f"{case.plan.title}: {text}")
+
+
+def alert_effects(case: Case, event: AlertRaised | AlertCleared) -> list[Effect]:
+    """Tell people that a target is missed by too much, or met again."""
+    sign = "AMBER" if isinstance(event, AlertRaised) else "recovered"
+    key = f"{case.state.migration}:{case.state.revision + 1}:{event.kind}"
+    return _slack(case, key, "notice", text=f"{case.plan.title}: {sign}: {event.text}")
 
 
 def measured_effects(case: Case, incident: str) -> list[Effect]:

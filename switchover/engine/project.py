@@ -10,7 +10,7 @@ from switchover.machine.snapshot import Snapshot
 def snapshot_of(case: Case) -> Snapshot:
     """The routing document that the ledger wants now."""
     agreement = case.plan.agreement
-    return case.state.snapshot(agreement.model_dump(mode="json") if agreement else None)
+    return case.state.snapshot(agreement.document() if agreement else None)
 
 
 def project(case: Case) -> bool:

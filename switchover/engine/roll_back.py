@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from switchover.engine.assess import assess
+from switchover.engine.compare import present
 from switchover.engine.context import Case, Context, persist
 from switchover.engine.measure import measure, spread
 from switchover.engine.outbox import rollback_effects
@@ -168,6 +169,7 @@ def _record(
             flags=case.state.candidate_flags,
             reading=reading or _judged(case, cause),
             old_mode=case.state.mode,
+            comparison=present(case),
         )
         return event, rollback_effects(case, event)
 

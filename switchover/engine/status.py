@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from switchover.engine.advance import action_name
-from switchover.engine.assess import assess, due
+from switchover.engine.assess import assess, due, lost
+from switchover.engine.compare import present
 from switchover.engine.context import Case, Context
 from switchover.engine.proxies import measured
+from switchover.engine.sources import standing
+from switchover.engine.targets import target_readings
 from switchover.machine.action import Action, Ask, CheckData, Enter, Wait, Work
 from switchover.machine.state import Items
 from switchover.ports import MeasuredShare
@@ -40,6 +43,19 @@ def status(context: Context, migration: str) -> dict[str, Any]:
         "items": _items(state.items),
         "reading": reading.to_dict() if reading else None,
         "evidence_until": iso(stored["last_at"]) if stored and stored["last_at"] else None,
+        "sources": [
+            {**feed, "read_until": feed["read_until"] and iso(feed["read_until"]),
+             "failing_since": feed["failing_since"] and iso(feed["failing_since"])}
+            for feed in standing(stored)
+        ],
+        "losses": _losses(case, stored),
+        "targets": [reading.to_dict() for reading in target_readings(case, stored)],
+        "alerts": [
+            {"target": alert.target, "system": alert.system, "since": iso(alert.at),
+             "text": alert.text}
+            for alert in state.alerts
+        ],
+        "comparison": present(case) or None,
         "routers": [
             {"router": ack.router, "epoch": ack.epoch, "at": iso(ack.at)}
             for ack in context.routing.acknowledgements(migration)
@@ -89,6 +105,19 @@ def _explain(action: Action) -> str:
     if isinstance(action, Ask | Enter):
         return f"{action.reason} at the next advance"
     return action.reason
+
+
+def _losses(case: Case, stored: dict[str, Any] | None) -> dict[str, Any]:
+    """What did not arrive of the present stage, or came late."""
+    found = lost(case, stored)
+    late = (stored or {}).get("late", {})
+    return {
+        "seen": found.seen,
+        "lost": found.lost,
+        "unsigned": found.unsigned,
+        "late": {name: late.get(name, 0) for name in ("earlier_stage", "left_out")},
+        "text": found.text or None,
+    }
 
 
 def _approval(approval: Any) -> dict[str, Any] | None:

@@ -105,5 +105,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "items_compared": lambda event: _with("Work items compared", event.get("summary")),
     "items_repaired": lambda event: _with("Work items repaired", event.get("summary")),
     "flags_changed": _flags_changed,
+    "alert_raised": lambda event: _with("Target alerted", event.get("text")),
+    "alert_cleared": lambda event: _with("Target recovered", event.get("text")),
     "noted": lambda event: _with(str(event.get("topic") or "Note"), event.get("text")),
 }

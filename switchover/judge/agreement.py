@@ -4,28 +4,28 @@
         {"path": "risk_score", "compare": "number", "absolute": 0.1}]})
     rules.compare(legacy_answer, candidate_answer).agree
 
-Fields that no path names are compared by ``default``. Paths are compiled once, into a tree
-that is walked along with both answers. Standard library only, because the light SDK carries it.
+Fields that no path names are compared by ``default``. Rules are compiled once, by
+:mod:`switchover.judge.matcher`. Standard library only, because the light SDK carries it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from itertools import zip_longest
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from switchover.judge.comparator import Comparator, build, exact, ignore
+from switchover.judge.matcher import MISSING, MOST, Difference, Node, compiled
 from switchover.judge.path import ANY, Step, parse, spell
+from switchover.judge.redaction import REDACTED, redaction
+
+__all__ = ["FAILURES", "MOST", "REDACTED", "Agreement", "Comparison", "Mismatch"]
 
 #: What there can be instead of two answers to compare; each a disagreement of its own kind.
 FAILURES = ("error", "timeout", "shed", "incomparable")
-#: What stands for a redacted value.
-REDACTED = "[redacted]"
-#: Differences reported of one pair of answers at most.
-MOST = 20
 
-_MISSING = object()
+_KEYS = frozenset({"default", "fields", "redact"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,43 +58,55 @@ class Comparison:
         return cls(agree=False, mismatches=(Mismatch("$", None, None, kind),), failure=kind)
 
 
-@dataclass(slots=True)
-class _Node:
-    comparator: Comparator | None = None
-    children: dict[Step, _Node] = field(default_factory=dict)
-
-    def child(self, step: Step) -> _Node | None:
-        return self.children.get(step) or self.children.get(ANY)
+_AGREES = Comparison(agree=True)
+_NOTHING = Comparison(False, (Mismatch("$", None, None, "no compared field is in either"),))
+_TOO_DEEP = Comparison(False, (Mismatch("$", None, None, "is nested too deeply to compare"),))
 
 
 class Agreement:
-    """Compiled rules for when two answers agree; safe to share between threads."""
+    """Compiled rules for when two answers agree; safe to share between threads.
+
+    ``expires`` is when the next rule that ignores a field ends, in seconds since the Unix epoch:
+    compile the document again then. Infinity without such a rule.
+    """
 
     def __init__(
-        self, root: _Node, default: Comparator, redacted: tuple[tuple[Step, ...], ...]
+        self, root: Node, default: Comparator, redacted: Iterable[str], expires: float
     ) -> None:
-        self._root, self._default, self._redacted = root, default, redacted
+        self._check, self._redact = compiled(root, default), redaction(redacted)
+        self.expires = expires
 
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> Agreement:
+    def from_dict(cls, document: Mapping[str, Any], now: datetime | None = None) -> Agreement:
         """Compile a plan's ``agreement`` section.
 
         ``{"default": "exact" | "ignore", "fields": [{"path", "compare", ...}], "redact": [path]}``.
-        Raises ``ValueError`` naming the field.
+        A field whose rule to ignore it has expired by ``now`` is compared exactly. Raises
+        ``ValueError`` naming the field.
         """
-        unknown = sorted(set(document) - {"default", "fields", "redact"})
+        unknown = sorted(set(document) - _KEYS)
         if unknown:
             raise ValueError(f"agreement: unknown key {unknown[0]!r}")
         default = document.get("default", "exact")
         if default not in ("exact", "ignore"):
             raise ValueError(f"agreement: default must be exact or ignore, not {default!r}")
-        root = _Node()
+        root, expires = Node(), float("inf")
+        moment = (now or datetime.now(UTC)).timestamp()
         for entry in document.get("fields") or ():
             if not isinstance(entry, Mapping) or not isinstance(entry.get("path"), str):
                 raise ValueError(f"agreement: a field needs a path, got {entry!r}")
-            _plant(root, parse(entry["path"]), build(entry))
-        redacted = tuple(parse(path) for path in document.get("redact") or ())
-        return cls(root, ignore if default == "ignore" else exact, redacted)
+            node = Node(comparator=build(entry), itemwise=entry.get("compare") == "number")
+            end = _end(entry)
+            if node.comparator is ignore and end <= moment:
+                node.comparator = exact
+            elif end < expires:
+                expires = end
+            if entry.get("compare") == "keyed":
+                node = Node(key=_key(entry))
+            _plant(root, parse(entry["path"]), node)
+        return cls(
+            root, ignore if default == "ignore" else exact, document.get("redact") or (), expires
+        )
 
     def compare(self, legacy: object, candidate: object) -> Comparison:
         """Compare two answers as parsed from JSON.
@@ -102,98 +114,66 @@ class Agreement:
         Answers in which there was nothing to compare do not agree: a misspelt path must not
         pass for a perfect candidate.
         """
-        walk = _Walk(self._default)
-        walk.visit(self._root, (), legacy, candidate)
-        if not walk.compared and not walk.found:
-            return Comparison(False, (Mismatch("$", None, None, "no compared field is in either"),))
-        found = tuple(self._shown(*difference) for difference in walk.found)
-        return Comparison(agree=not found, mismatches=found)
+        try:
+            found = self._check(legacy, candidate)
+        except RecursionError:
+            return _TOO_DEEP
+        if found is None:
+            return _NOTHING
+        return Comparison(False, self._shown(found)) if found else _AGREES
 
-    def _shown(
-        self, steps: tuple[Step, ...], legacy: object, candidate: object, why: str
-    ) -> Mismatch:
-        hidden = any(_touches(path, steps) for path in self._redacted)
-        left, right = (
-            None if side is _MISSING else REDACTED if hidden else side
-            for side in (legacy, candidate)
-        )
-        return Mismatch(spell(steps), left, right, why)
-
-
-class _Walk:
-    """One pass along both answers and the tree of rules."""
-
-    __slots__ = ("compared", "default", "found")
-
-    def __init__(self, default: Comparator) -> None:
-        self.default = default
-        self.compared = 0
-        self.found: list[tuple[tuple[Step, ...], object, object, str]] = []
-
-    def visit(
-        self, node: _Node | None, steps: tuple[Step, ...], legacy: object, candidate: object
-    ) -> None:
-        """Compare one place. A side may be missing, never both."""
-        if len(self.found) >= MOST:
-            return
-        if node is not None and node.comparator is not None:
-            self._compare(node.comparator, steps, legacy, candidate)
-            return
-        if node is None or not node.children:
-            node = None
-            if self.default is ignore:
-                return
-            self.compared += 1
-            if self.default(legacy, candidate) is None:
-                return
-        if isinstance(legacy, dict) and isinstance(candidate, dict):
-            for name in [*legacy, *(name for name in candidate if name not in legacy)]:
-                self.visit(
-                    node and node.child(name),
-                    (*steps, name),
-                    legacy.get(name, _MISSING),
-                    candidate.get(name, _MISSING),
-                )
-        elif isinstance(legacy, list) and isinstance(candidate, list):
-            for index, (left, right) in enumerate(
-                zip_longest(legacy, candidate, fillvalue=_MISSING)
-            ):
-                self.visit(node and node.child(index), (*steps, index), left, right)
-        elif node is None or self.default is exact or _compares(node):
-            self._compare(exact, steps, legacy, candidate)
-
-    def _compare(
-        self, comparator: Comparator, steps: tuple[Step, ...], legacy: object, candidate: object
-    ) -> None:
-        if comparator is ignore:
-            return
-        self.compared += 1
-        if legacy is _MISSING or candidate is _MISSING:
-            why: str | None = f"missing in {'legacy' if legacy is _MISSING else 'candidate'}"
-        else:
-            why = comparator(legacy, candidate)
-        if why is not None:
-            self.found.append((steps, legacy, candidate, why))
+    def _shown(self, found: Iterable[Difference]) -> tuple[Mismatch, ...]:
+        shown: dict[tuple[str, str], Mismatch] = {}
+        for difference in found:
+            steps = tuple(reversed(difference.steps))
+            told, hidden = self._redact(steps)
+            path, why = spell(told), difference.why
+            left, right = (
+                None if side is MISSING else REDACTED if hidden else side
+                for side in (difference.legacy, difference.candidate)
+            )
+            if len(told) < len(steps):
+                # Something below a redacted field: that it is there, and on which side, is hidden.
+                left, right, why = REDACTED, REDACTED, "differs"
+            # Differences below one redacted field are one difference of that field.
+            shown.setdefault((path, "" if hidden else why), Mismatch(path, left, right, why))
+        return tuple(shown.values())
 
 
-def _plant(root: _Node, steps: tuple[Step, ...], comparator: Comparator) -> None:
+def _end(entry: Mapping[str, Any]) -> float:
+    """When a rule to ignore a field ends: after its last day, in UTC."""
+    until = entry.get("until")
+    if until is None:
+        return float("inf")
+    try:
+        day = datetime.fromisoformat(str(until)).replace(tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"field {entry['path']}: until is a day like 2026-12-31") from None
+    return (day + timedelta(days=1)).timestamp()
+
+
+def _key(entry: Mapping[str, Any]) -> str:
+    key, path = entry.get("key"), entry["path"]
+    if not isinstance(key, str):
+        raise ValueError(f"field {path}: keyed needs key, a path inside the items")
+    try:
+        found = parse(key)
+    except ValueError as error:
+        raise ValueError(f"field {path}: {error}") from None
+    if ANY in found:
+        raise ValueError(f"field {path}: the key {key!r} has a wildcard; name one value")
+    return key
+
+
+def _plant(root: Node, steps: tuple[Step, ...], rule: Node) -> None:
     node = root
     for step in steps:
         if node.comparator is not None:
             raise ValueError(f"agreement: {spell(steps)} lies below a field that is compared whole")
-        node = node.children.setdefault(step, _Node())
-    if node.comparator is not None or node.children:
+        if node.key is not None and step != ANY:
+            raise ValueError(f"agreement: {spell(steps)} names one item of a list that is keyed")
+        node = node.children.setdefault(step, Node())
+    below = bool(node.children) and (rule.key is None or set(node.children) != {ANY})
+    if node.comparator is not None or node.key is not None or below:
         raise ValueError(f"agreement: {spell(steps)} is named twice, or has named fields below it")
-    node.comparator = comparator
-
-
-def _compares(node: _Node) -> bool:
-    """Whether anything at or below a node is compared."""
-    if node.comparator is not None:
-        return node.comparator is not ignore
-    return any(map(_compares, node.children.values()))
-
-
-def _touches(redacted: tuple[Step, ...], steps: tuple[Step, ...]) -> bool:
-    """Whether a difference at ``steps`` shows something of a redacted path: above or below it."""
-    return all(ours in (theirs, ANY) for ours, theirs in zip(redacted, steps, strict=False))
+    node.comparator, node.itemwise, node.key = rule.comparator, rule.itemwise, rule.key

@@ -25,7 +25,9 @@ class Block:
     seconds since the Unix epoch. For a yes/no metric ``bad`` counts the bad ones of
     ``n``; for a measured value ``sketch`` holds log-bucket counts (see
     :mod:`switchover.judge.sketch`), ``total`` the sum and ``total_squares`` the sum of squares.
-    ``epoch`` is the routing epoch under which it was recorded (0 when unknown).
+    ``epoch`` is the routing epoch under which it was recorded (0 when unknown). ``upto`` counts
+    the observations that ``recorder`` has shipped so far, these included: what lies between two
+    blocks and never arrived is thereby missed. A block of another source has neither.
     """
 
     id: str
@@ -40,6 +42,8 @@ class Block:
     total_squares: float = 0.0
     sketch: Mapping[int, int] = field(default_factory=dict)
     epoch: int = 0
+    recorder: str = ""
+    upto: int = 0
 
     def to_json(self) -> str:
         """One line of JSON; :meth:`from_json` gives the same block back."""

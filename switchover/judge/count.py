@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from switchover.judge.block import Look
 from switchover.judge.evidence import CAP, GateEvidence
-from switchover.judge.gate import LEAST, GateSpec, candidate_of
+from switchover.judge.gate import LEAST, GateSpec, candidate_of, outcomes
 from switchover.judge.rules import Rules
 from switchover.judge.verdict import GateReading, Verdict
 
@@ -38,11 +38,11 @@ class Count:
         at: float | None,
     ) -> None:
         """Count events over the rollout, and opportunities over the stage."""
-        fresh = candidate_of(look, spec.metric)
+        fresh = outcomes(candidate_of(look, spec.metric))
         if fresh is not None:
             state.recent_n += fresh.n
             state.recent_bad += fresh.bad
-        fresh = candidate_of(stage_look, spec.metric)
+        fresh = outcomes(candidate_of(stage_look, spec.metric))
         if fresh is not None:
             state.n += fresh.n
             state.bad += fresh.bad

@@ -31,6 +31,8 @@ LOG_ZERO = -1e300
 CAP = 1e300
 
 _LOG_CAP = log(CAP)
+#: Below e^700 a number is finite.
+_FAR = 700.0
 _WORSE = tuple((shift, expm1(shift)) for shift in SHIFTS)
 _BETTER = tuple((-shift, expm1(-shift)) for shift in SHIFTS)
 
@@ -43,10 +45,14 @@ class GateEvidence:
     new value at every step would cost more than the statistics. Mappings are never changed.
 
     ``against`` holds log W by component, ``blocks`` and ``spent`` count the stake laid,
-    ``recent_*`` the block counts since the evidence last began to build. ``favour`` holds
-    log G by component (empty: nothing seen in this stage), ``n``, ``bad`` and ``information``
-    the stage's counts. ``memory`` belongs to the kind for the rollout, ``stage`` for the stage;
-    a mapping inside them is a sketch.
+    ``recent_*`` the block counts since the evidence last began to build and ``building`` what each
+    bet has won since then. ``favour`` holds log G by component (empty: nothing seen in this stage),
+    ``n``, ``bad`` and ``information`` the stage's counts. ``memory`` belongs to the kind for the
+    rollout, ``stage`` for the stage; a mapping inside them is a sketch. ``bursts`` and
+    ``stage_bursts`` belong to :mod:`switchover.judge.bursty` in the same way.
+    ``split`` is the candidate's wanted share of the stage, where there is a split. ``began`` and
+    ``latest`` are the times of the stage's first and latest look with data, ``first`` the
+    observations of that first one: they tell the present rate.
     """
 
     against: tuple[float, ...] = (LOG_ZERO,) * len(SHIFTS)
@@ -54,12 +60,19 @@ class GateEvidence:
     spent: float = 0.0
     recent_n: float = 0
     recent_bad: float = 0
+    building: tuple[float, ...] = ()
     favour: tuple[float, ...] = ()
     n: int = 0
     bad: int = 0
     information: float = 0.0
     memory: Mapping[str, Any] = field(default_factory=dict)
     stage: Mapping[str, Any] = field(default_factory=dict)
+    bursts: Mapping[str, Any] = field(default_factory=dict)
+    stage_bursts: Mapping[str, Any] = field(default_factory=dict)
+    split: float | None = None
+    began: float | None = None
+    latest: float | None = None
+    first: int = 0
 
     def copy(self) -> GateEvidence:
         """A copy to work on."""
@@ -69,23 +82,57 @@ class GateEvidence:
             self.spent,
             self.recent_n,
             self.recent_bad,
+            self.building,
             self.favour,
             self.n,
             self.bad,
             self.information,
             self.memory,
             self.stage,
+            self.bursts,
+            self.stage_bursts,
+            self.split,
+            self.began,
+            self.latest,
+            self.first,
         )
 
-    def entering_stage(self) -> GateEvidence:
+    def entering_stage(self, split: float | None = None) -> GateEvidence:
         """The same, with everything that belongs to a stage begun anew."""
-        return replace(self, favour=(), n=0, bad=0, information=0.0, stage={})
+        return replace(
+            self,
+            favour=(),
+            n=0,
+            bad=0,
+            information=0.0,
+            stage={},
+            stage_bursts={},
+            split=split,
+            began=None,
+            latest=None,
+            first=0,
+        )
+
+    def tick(self, at: float) -> None:
+        """Note the time of a look that brought observations of the stage."""
+        if self.began is None:
+            self.began, self.first = at, self.n
+        self.latest = at
+
+    @property
+    def rate(self) -> float | None:
+        """Observations per second in this stage; None as long as it can't be told."""
+        if self.began is None or self.latest is None or self.latest <= self.began:
+            return None
+        return (self.n - self.first) / (self.latest - self.began) or None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         document = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        for name in ("against", "favour"):
+        for name in ("against", "building", "favour"):
             document[name] = list(document[name])
+        for name in ("bursts", "stage_bursts"):
+            document[name] = dict(document[name])
         for name in ("memory", "stage"):
             document[name] = {
                 key: {str(bucket): count for bucket, count in value.items()}
@@ -102,7 +149,7 @@ class GateEvidence:
         if not isinstance(document, Mapping) or not set(document) <= known:
             raise ValueError("not the evidence of a gate: unknown fields")
         values = dict(document)
-        for name in ("against", "favour"):
+        for name in ("against", "building", "favour"):
             values[name] = tuple(float(entry) for entry in values.get(name, ()))
         for name in ("memory", "stage"):
             values[name] = {
@@ -153,19 +200,37 @@ def bet_against(
     """W after one block: new stake first, then the outcome."""
     laid = min(stake(state.blocks, planned), max(0.0, 1.0 - state.spent))
     share = log(laid / len(log_gains)) if laid > 0.0 else LOG_ZERO
-    # When the old bets are worth less than the new stake, the evidence begins anew here.
-    begins = max(state.against) <= share
-    state.against = tuple(
-        [
-            (old + log1p(exp(share - old)) if old > share else share + log1p(exp(old - share)))
-            + gain
-            for old, gain in zip(state.against, log_gains, strict=True)
-        ]
-    )
+    bets = state.against
+    if len(bets) != len(log_gains):
+        # Another number of bets shares what there is evenly, which changes no sum.
+        bets = (max(LOG_ZERO, log_total(bets) - log(len(log_gains))),) * len(log_gains)
+    # When no bet has won since the evidence began to build, it begins anew here. What is told of
+    # a rollback is then beyond the limit: all that a bet wins, it wins from a share above that.
+    begins = len(state.building) != len(log_gains) or max(state.building) <= 0.0
+    won = (0.0,) * len(log_gains) if begins else state.building
+    state.building = tuple([old + gain for old, gain in zip(won, log_gains, strict=True)])
+    state.against = raised(bets, share, log_gains)
     state.blocks += 1
     state.spent += laid
     state.recent_n = n + (0 if begins else state.recent_n)
     state.recent_bad = bad + (0 if begins else state.recent_bad)
+
+
+def raised(bets: Sequence[float], share: float, log_gains: Sequence[float]) -> tuple[float, ...]:
+    """Each bet with a stake of logarithm ``share`` added, then its outcome."""
+    if max(bets) - share < _FAR:
+        return tuple(
+            [
+                share + log1p(exp(old - share)) + gain
+                for old, gain in zip(bets, log_gains, strict=True)
+            ]
+        )
+    return tuple(
+        [
+            (old if old > share else share) + log1p(exp(-abs(old - share))) + gain
+            for old, gain in zip(bets, log_gains, strict=True)
+        ]
+    )
 
 
 def bet_in_favour(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 #: Stands for every key of an object or every item of a list.
 ANY = "*"
@@ -10,6 +11,7 @@ ANY = "*"
 Step = str | int
 
 _STEP = re.compile(r"""\.?([^.\[\]"]+)|\[(\d+|\*)\]|\["((?:[^"\\]|\\.)*)"\]""", re.DOTALL)
+_INDEX = re.compile(r"""("(?:[^"\\]|\\.)*")|\[\d+\]""", re.DOTALL)
 
 
 def parse(path: str) -> tuple[Step, ...]:
@@ -49,3 +51,33 @@ def spell(steps: tuple[Step, ...]) -> str:
             escaped = step.replace("\\", "\\\\").replace('"', '\\"')
             text += f'["{escaped}"]'
     return text or "$"
+
+
+def reach(path: str) -> Callable[[object], object]:
+    """What finds the value at ``path`` in a document; it gives None where there is none.
+
+    Raises ``ValueError`` for what is no path, or for one with a wildcard.
+    """
+    steps = parse(path)
+    if ANY in steps:
+        raise ValueError(f"path {path!r} has a wildcard, and must lead to one value")
+    if len(steps) == 1 and isinstance(steps[0], str):
+        name = steps[0]
+        return lambda value: value.get(name) if isinstance(value, dict) else None
+
+    def find(value: object) -> object:
+        for step in steps:
+            if isinstance(value, dict):
+                value = value.get(step)
+            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+                value = value[step]
+            else:
+                return None
+        return value
+
+    return find
+
+
+def general(path: str) -> str:
+    """The path with every index of a list as ``[*]``: the field, whichever item it was."""
+    return _INDEX.sub(lambda match: match[1] or "[*]", path)

@@ -3,17 +3,29 @@
 H0 for rollback: the bad rate is at most ``limit`` in every block, whatever it does inside.
 Likelihood ratios (q_j/q0)^b ((1-q_j)/(1-q0))^(n-b) have expectation at most 1 then, as they
 are rising and linear in the bad rate of one observation (Waudby-Smith and Ramdas 2023). Promotion
-turns H0 around. The observations have to be independent of each other given the past.
+turns H0 around. The observations have to be independent of each other given the past; where
+legacy shows that they are not, :mod:`switchover.judge.bursty` takes over.
+
+With ``noise``, the limit is one on agreement relative to legacy's with itself: where legacy gives
+two answers to one request that differ at a rate v, a candidate as good as legacy differs as
+often, and q0 becomes 1 - (1 - q0)(1 - v). v comes from the past of the ``noise`` metric, at its
+Wilson bound three standard errors to the safe side: high to roll back, low to promote. Before it
+is known the gate learns nothing, for or against.
 """
 
 from __future__ import annotations
 
 from switchover.judge.block import Look, Tally
+from switchover.judge.bound import SURE, wilson
+from switchover.judge.bursty import watch, watch_stage
 from switchover.judge.evidence import GateEvidence, bet_against, bet_in_favour, better, worse
-from switchover.judge.gate import GateSpec, candidate_of
+from switchover.judge.gate import LEAST, GateSpec, candidate_of, outcomes
 from switchover.judge.reading import Seen, percent, read
 from switchover.judge.rules import Rules
 from switchover.judge.verdict import GateReading
+
+#: Past noise counts are halved beyond this many, so that old times fade.
+_FADE = 1_000_000
 
 
 class Proportion:
@@ -40,8 +52,22 @@ class Proportion:
         at: float | None,
     ) -> None:
         """Bet on the bad ones of the fresh observations."""
-        coin_against(state, rules, candidate_of(look, spec.metric), spec.limit)
-        coin_in_favour(state, candidate_of(stage_look, spec.metric), spec.to_promote)
+        limit, to_promote = spec.limit, spec.to_promote
+        if spec.noise is not None:
+            n, bad = state.memory.get("n", 0), state.memory.get("bad", 0)
+            _learn_noise(spec.noise, state, look)
+            if n < LEAST:
+                return
+            limit = _with_noise(limit, wilson(n, bad, SURE))
+            to_promote = _with_noise(to_promote, wilson(n, bad, -SURE))
+        fresh = outcomes(candidate_of(look, spec.metric))
+        staged = outcomes(candidate_of(stage_look, spec.metric))
+        legacy = outcomes(look.get(spec.metric, {}).get("legacy"))
+        if limit < 1.0:
+            watch(spec, rules, state, fresh, legacy, at, allowed=limit)
+            coin_against(state, rules, fresh, limit)
+        watch_stage(rules, state, staged, None, at, allowed=to_promote)
+        coin_in_favour(state, staged, to_promote)
 
     def fired(self, spec: GateSpec, state: GateEvidence) -> bool:
         """Never: evidence decides."""
@@ -53,11 +79,14 @@ class Proportion:
         """The estimate is the stage's bad rate."""
         estimate = state.bad / state.n if state.n else None
         allowed = f"{percent(spec.limit)} allowed"
+        noise = "" if spec.noise is None else _noise_words(state)
+        allowed += noise
         seen = Seen(
             estimate=estimate,
             words=f"{percent(estimate or 0.0)} of {state.n:,} bad, {allowed}",
             recently=f"{recent_rate(state)} bad, {allowed}",
             n_min=spec.least(spec.to_promote),
+            missing=noise if state.memory.get("n", 0) < LEAST else "",
         )
         return read(spec, rules, state, seen, rolls_back)
 
@@ -74,6 +103,25 @@ def coin_in_favour(state: GateEvidence, fresh: Tally | None, limit: float) -> No
     if fresh is not None and fresh.n > 0:
         told = fresh.n * limit * (1.0 - limit)
         bet_in_favour(state, better(fresh.n, fresh.bad, limit), fresh.n, fresh.bad, told)
+
+
+def _learn_noise(metric: str, state: GateEvidence, look: Look) -> None:
+    fresh = outcomes(look.get(metric, {}).get("pair"))
+    if fresh is not None and fresh.n > 0:
+        n, bad = state.memory.get("n", 0) + fresh.n, state.memory.get("bad", 0) + fresh.bad
+        fade = 2 if n > _FADE else 1
+        state.memory = {"n": n // fade, "bad": bad // fade}
+
+
+def _with_noise(limit: float, noise: float) -> float:
+    return 1.0 - (1.0 - limit) * (1.0 - noise)
+
+
+def _noise_words(state: GateEvidence) -> str:
+    n = state.memory.get("n", 0)
+    if n < LEAST:
+        return f"; legacy's agreement with itself is not known yet ({n} of {LEAST} pairs)"
+    return f" beyond the {percent(state.memory['bad'] / n)} in which legacy differs from itself"
 
 
 def recent_rate(state: GateEvidence) -> str:

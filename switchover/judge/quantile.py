@@ -2,20 +2,24 @@
 
 "p99 < 200 ms" says that at most 1 % of the observations lie above 200 ms: a proportion with
 bad = above the limit and q0 = 1 - quantile, so no quantile has to be estimated to judge it
-(Howard and Ramdas, "Sequential estimation of quantiles", 2022, on the same reduction). The
-limit is met to the sketch's resolution of 1 %. The stage's sketch is kept only to show people
-the quantile itself.
+(Howard and Ramdas, "Sequential estimation of quantiles", 2022, on the same reduction). A bucket
+that straddles a limit holds values of both sides, nobody knows how many of each: it counts as
+within the limit to roll back, and as above it to promote. So both bets are valid for the limit
+itself, and what lies within 2 % of it may stay undecided. The upper tail of the stage's values is
+kept only to show people the quantile itself.
 """
 
 from __future__ import annotations
 
 from switchover.judge.block import Look, Tally
+from switchover.judge.bursty import watch, watch_stage
 from switchover.judge.evidence import GateEvidence
 from switchover.judge.gate import GateSpec, candidate_of
 from switchover.judge.proportion import coin_against, coin_in_favour, recent_rate
 from switchover.judge.reading import Seen, figure, percent, read
 from switchover.judge.rules import Rules
-from switchover.judge.sketch import above, merge, quantile
+from switchover.judge.sketch import beyond, bucket_of
+from switchover.judge.tail import Part, split, tail_quantile, teaches, widen
 from switchover.judge.verdict import GateReading
 
 
@@ -40,13 +44,36 @@ class Quantile:
         at: float | None,
     ) -> None:
         """Bet on how many of the fresh values lie above the limit."""
-        allowed = 1.0 - spec.quantile
+        allowed, last = 1.0 - spec.quantile, bucket_of(spec.limit)
         fresh = candidate_of(look, spec.metric)
-        coin_against(state, rules, _split(fresh, spec.limit), allowed)
-        fresh = candidate_of(stage_look, spec.metric)
+        staged = candidate_of(stage_look, spec.metric)
+        legacy = look.get(spec.metric, {}).get("legacy")
+        n, within, kept = 0, bucket_of(spec.to_promote), state.stage
+        part: Part | None = None
+        seen = theirs = None
         if fresh is not None and fresh.sketch:
-            coin_in_favour(state, _split(fresh, spec.to_promote), allowed)
-            state.stage = {"sketch": merge((state.stage.get("sketch", {}), fresh.sketch))}
+            n = sum(fresh.sketch.values())
+            if staged is fresh and within == last and teaches(kept, n, allowed, state.blocks):
+                part, bad = split(kept, fresh.sketch, last)
+            else:
+                bad = beyond(fresh.sketch, last)
+            seen = Tally(n, bad)
+        if legacy is not None and (state.bursts or state.blocks == 0):
+            theirs = Tally(sum(legacy.sketch.values()), beyond(legacy.sketch, last))
+        looks = state.blocks
+        watch(spec, rules, state, seen, theirs, at, allowed=allowed)
+        coin_against(state, rules, seen, allowed)
+        if staged is None or not staged.sketch:
+            return
+        if staged is not fresh or within != last:
+            n = sum(staged.sketch.values())
+            part, bad = split(kept, staged.sketch, within)
+        # The straddling bucket, which was within the limit above, is not here.
+        good = Tally(n, bad + staged.sketch.get(within, 0))
+        watch_stage(rules, state, good, None, at, allowed=allowed)
+        coin_in_favour(state, good, allowed)
+        if part is not None and teaches(kept, n, allowed, looks):
+            state.stage = widen(kept, staged.sketch, n, allowed, part)
 
     def fired(self, spec: GateSpec, state: GateEvidence) -> bool:
         """Never: evidence decides."""
@@ -56,7 +83,7 @@ class Quantile:
         self, spec: GateSpec, rules: Rules, state: GateEvidence, rolls_back: bool
     ) -> GateReading:
         """The estimate is the stage's quantile in the metric's unit."""
-        estimate = quantile(state.stage.get("sketch", {}), spec.quantile)
+        estimate = tail_quantile(state.stage, spec.quantile)
         name = f"p{100 * spec.quantile:g}"
         above_it = f"above {figure(spec.limit)}, {percent(1.0 - spec.quantile)} allowed"
         seen = Seen(
@@ -66,9 +93,3 @@ class Quantile:
             n_min=spec.least(1.0 - spec.quantile),
         )
         return read(spec, rules, state, seen, rolls_back)
-
-
-def _split(fresh: Tally | None, limit: float) -> Tally | None:
-    if fresh is None:
-        return None
-    return Tally(n=sum(fresh.sketch.values()), bad=above(fresh.sketch, limit))

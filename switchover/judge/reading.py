@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log
 
+from switchover.judge.bursty import discount, is_bursty, log_decisive, log_favour, to_promotion
 from switchover.judge.evidence import (
     SHIFTS,
     GateEvidence,
     log_total,
     natural,
-    observations_to_go,
 )
 from switchover.judge.gate import GateSpec
 from switchover.judge.rules import Rules
@@ -19,6 +19,10 @@ from switchover.judge.verdict import GateReading, Verdict
 #: A candidate whose odds of a bad observation are a fifth below the limit's: by the time it
 #: would have been passed, one that is not is as good as on the limit.
 _NOTICEABLE = 0.25
+
+
+#: A discount for want of knowledge that people are told of.
+_MUCH = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Seen:
     recently: str
     n_min: int
     unit: str = "observations"
+    #: What has to be known before anything is judged, and is not.
+    missing: str = ""
 
 
 def read(
@@ -37,31 +43,42 @@ def read(
 ) -> GateReading:
     """Judge one gate by its W and G. ``rolls_back`` comes from the sum over all gates."""
     target = -log(rules.alpha_promote)
-    against, favour = natural(log_total(state.against)), log_total(state.favour)
-    to_go = observations_to_go(state, target)
+    against, favour = natural(log_decisive(state)), log_favour(state)
+    single = natural(log_total(state.against))
+    by_blocks = in_blocks = ""
+    if is_bursty(state):
+        by_blocks = f"; failures come in bursts, so blocks are judged: evidence {odds(against)}"
+        in_blocks = " by whole blocks, as failures come in bursts"
+    elif discount(state) > _MUCH:
+        by_blocks = f"; {odds(against)} of it counts while little is known of legacy's bursts"
+    to_go = to_promotion(state, target)
     short = max(0, seen.n_min - state.n)
     need = short if state.n == 0 else None if to_go is None else max(to_go, short)
+    wait = waiting(need, state)
+    lasts = f", about {lasting(wait)}" if wait else ""
     decisive = 2.0 * log(len(SHIFTS) / rules.alpha_promote) / _NOTICEABLE**2
     passed = f"evidence {odds(natural(favour))} of {figure(1 / rules.alpha_promote)} to promote"
+    passed += in_blocks
 
     if rolls_back:
         verdict = Verdict.ROLLBACK
         words = f"{seen.recently}; evidence {odds(against)} that the limit is broken"
-    elif against >= rules.freeze_at:
+    elif max(against, single) >= rules.freeze_at:
         verdict = Verdict.HOLD
         words = (
-            f"{seen.recently}; frozen, evidence {odds(against)} that the limit is broken "
-            f"(no raise from {figure(rules.freeze_at)})"
+            f"{seen.recently}; frozen, evidence {odds(max(against, single))} that the limit is "
+            f"broken (no raise from {figure(rules.freeze_at)}){by_blocks}"
         )
     elif state.n == 0:
         verdict = Verdict.INSUFFICIENT_EVIDENCE
-        words = f"no data; promotion takes at least {seen.n_min:,} {seen.unit}"
+        words = f"no data; promotion takes at least {seen.n_min:,} {seen.unit}{seen.missing}"
     elif favour >= target and not short:
         verdict, words = Verdict.PROMOTE, f"{seen.words}; {passed}"
     elif favour >= target:
         verdict = Verdict.INSUFFICIENT_EVIDENCE
-        words = f"{seen.words}; {short:,} more {seen.unit} make the least number {seen.n_min:,}"
-    elif state.information >= decisive:
+        words = f"{seen.words}; {short:,} more {seen.unit}{lasts}, make the least number "
+        words += f"{seen.n_min:,}"
+    elif state.information >= decisive and not in_blocks:
         verdict = Verdict.HOLD
         words = (
             f"{seen.words}; {passed}: after so many it is too close to the limit, or beyond "
@@ -70,7 +87,7 @@ def read(
     else:
         verdict = Verdict.INSUFFICIENT_EVIDENCE
         if need is not None:
-            more = f"about {need:,} more {seen.unit} at this rate"
+            more = f"about {need:,} more {seen.unit} at this rate{lasts}"
         else:
             more = "too early to say" if favour > -1e-9 else "at this rate it will not pass"
         words = f"{seen.words}; {passed}, {more}"
@@ -86,7 +103,25 @@ def read(
         promote_evidence=natural(favour),
         need=need,
         sentence=f"{spec.name}: {words}",
+        wait=wait,
     )
+
+
+def waiting(need: int | None, state: GateEvidence) -> float | None:
+    """How many seconds ``need`` observations take at the stage's present rate."""
+    if need is None or need == 0:
+        return None if need is None else 0.0
+    rate = state.rate
+    return None if rate is None else need / rate
+
+
+def lasting(seconds: float) -> str:
+    """A time for people, in its largest unit: ``40 s``, ``12 min``, ``3.5 h``, ``4 days``."""
+    for size, unit in ((172_800.0, "days"), (5400.0, "h"), (90.0, "min")):
+        if seconds >= size:
+            value = seconds / {"days": 86_400.0, "h": 3600.0, "min": 60.0}[unit]
+            return f"{value:,.0f} {unit}" if value >= 10.0 else f"{value:.2g} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def odds(value: float) -> str:

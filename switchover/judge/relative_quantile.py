@@ -12,24 +12,20 @@ absent its past share stands in, with a bound to the safe side. For promotion, a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import ceil, floor, log
-from typing import Any
+from typing import Any, NamedTuple
 
 from switchover.judge.block import Look, Tally
+from switchover.judge.bursty import watch, watch_stage
 from switchover.judge.evidence import GateEvidence
-from switchover.judge.gate import GateSpec
+from switchover.judge.gate import GateSpec, readable
 from switchover.judge.proportion import recent_rate
 from switchover.judge.reading import Seen, figure, read
 from switchover.judge.relative_rate import compare_against, compare_in_favour
 from switchover.judge.rules import Rules
-from switchover.judge.sketch import (
-    GAMMA,
-    beyond,
-    merge,
-    quantile,
-    quantile_bucket,
-    value_of,
-)
+from switchover.judge.sketch import GAMMA, HIGHEST, beyond, value_of
+from switchover.judge.tail import halve, split, tail_bucket, tail_quantile, teaches, widen
 from switchover.judge.verdict import GateReading
 
 #: Past legacy counts are halved beyond this many, so that old times fade.
@@ -63,37 +59,39 @@ class RelativeQuantile:
     ) -> None:
         """Bet on which system the values above the threshold come from."""
         fresh, staged = look.get(spec.metric, {}), stage_look.get(spec.metric, {})
-        memory = state.memory
+        allowed = 1.0 - spec.quantile
+        ours, theirs = fresh.get("candidate"), readable(fresh.get("legacy"))
+        seen, memory, number = staged.get("candidate"), state.memory, state.memory.get("looks", 0)
         last = memory.get("last")
-        if last is not None:
-            past = Tally(n=memory["n"], bad=beyond(memory["sketch"], last))
-            # Rounded to the safe side each time: up to roll back, down to promote.
-            stretch = log(spec.limit) / log(GAMMA)
-            compare_against(
-                state,
-                rules,
-                1.0,
-                _beyond(_sketch(fresh, "candidate"), last + ceil(stretch - 1e-9)),
-                _beyond(_sketch(fresh, "legacy"), last),
-                past,
-            )
-            stretch = log(spec.to_promote) / log(GAMMA)
-            compare_in_favour(
-                state,
-                1.0,
-                1.0 - spec.quantile,
-                _beyond(_sketch(staged, "candidate"), last + floor(stretch + 1e-9)),
-                _beyond(_sketch(staged, "legacy"), last),
-                past,
-                floor_known=past.n >= spec.least(1.0 - spec.quantile),
-            )
-        seen = _sketch(staged, "candidate")
-        if seen:
-            kept = state.stage
-            state.stage = {**kept, "sketch": merge((kept.get("sketch", {}), seen))}
-        legacy = _sketch(fresh, "legacy")
-        if legacy:
-            state.memory = _learn(memory, legacy, spec.quantile)
+        if last is None:
+            state.stage = _shown(state.stage, _tail(state.stage, seen, 0, allowed, number))
+            its = _tail(memory, theirs, 0, allowed, number)
+            state.memory = _learn(memory, its, spec.quantile, number)
+            return
+        past = Tally(n=memory["seen"], bad=memory["over"])
+        rise, little = _steps(spec.limit, spec.to_promote)
+        same = seen is ours
+        # What the candidate can't tell lies above every threshold.
+        up, down = min(last + rise, HIGHEST - 1), min(last + little, HIGHEST - 1)
+        mine = _tail(state.stage, ours, up, allowed, number if same else None)
+        its = _tail(memory, theirs, last, allowed, number)
+        candidate, legacy = mine.tally, its.tally
+        watch(spec, rules, state, candidate, legacy, at, ratio=1.0, past=past)
+        compare_against(state, rules, 1.0, candidate, legacy, past)
+        if same and ours is not None and rise - little <= 1:
+            between = ours.sketch.get(up, 0) if rise > little else 0
+            candidate = Tally(n=candidate.n, bad=candidate.bad + between)
+        else:
+            mine = _tail(state.stage, seen, down, allowed, number)
+            candidate = mine.tally
+        if staged.get("legacy") is not fresh.get("legacy"):
+            legacy = _tail(memory, readable(staged.get("legacy")), last, allowed, None).tally
+        known = past.n >= spec.least(allowed)
+        if known:
+            watch_stage(rules, state, candidate, legacy, at, ratio=1.0, allowed=allowed)
+        compare_in_favour(state, 1.0, allowed, candidate, legacy, past, floor_known=known)
+        state.stage = _shown(state.stage, mine)
+        state.memory = _learn(memory, its, spec.quantile, number)
 
     def fired(self, spec: GateSpec, state: GateEvidence) -> bool:
         """Never: evidence decides."""
@@ -103,7 +101,7 @@ class RelativeQuantile:
         self, spec: GateSpec, rules: Rules, state: GateEvidence, rolls_back: bool
     ) -> GateReading:
         """The estimate is the ratio of the stage's quantile to legacy's past one."""
-        ours = quantile(state.stage.get("sketch", {}), spec.quantile)
+        ours = tail_quantile(state.stage, spec.quantile)
         last = state.memory.get("last")
         theirs = None if last is None else value_of(last)
         estimate = None if ours is None or not theirs else ours / theirs
@@ -119,24 +117,53 @@ class RelativeQuantile:
         return read(spec, rules, state, seen, rolls_back)
 
 
-def _sketch(systems: Mapping[str, Tally], system: str) -> Mapping[int, int]:
-    tally = systems.get(system)
-    return tally.sketch if tally else {}
+class _Tail(NamedTuple):
+    """A look of one system: how many lie above a bucket, and the tail with them, if it changed."""
+
+    tally: Tally
+    kept: Mapping[str, Any] | None = None
 
 
-def _beyond(sketch: Mapping[int, int], last: int) -> Tally:
-    return Tally(n=sum(sketch.values()), bad=beyond(sketch, last))
+_NOTHING = _Tail(Tally())
 
 
-def _learn(memory: Mapping[str, Any], legacy: Mapping[int, int], share: float) -> dict[str, Any]:
+def _tail(
+    kept: Mapping[str, Any], fresh: Tally | None, last: int, allowed: float, look: int | None
+) -> _Tail:
+    """``look`` is the look's number; None: it only counts."""
+    if fresh is None or not fresh.sketch:
+        return _NOTHING
+    n = sum(fresh.sketch.values())
+    if look is None or not teaches(kept, n, allowed, look):
+        return _Tail(Tally(n, beyond(fresh.sketch, last)))
+    part, bad = split(kept, fresh.sketch, last)
+    return _Tail(Tally(n, bad), widen(kept, fresh.sketch, n, allowed, part))
+
+
+@lru_cache(maxsize=64)
+def _steps(limit: float, to_promote: float) -> tuple[int, int]:
+    """The ratios in buckets, rounded to the safe side each: up to roll back, down to promote."""
+    return (
+        ceil(log(limit) / log(GAMMA) - 1e-9),
+        floor(log(to_promote) / log(GAMMA) + 1e-9),
+    )
+
+
+def _shown(stage: Mapping[str, Any], tail: _Tail) -> Mapping[str, Any]:
+    return stage if tail.kept is None else {**stage, **tail.kept}
+
+
+def _learn(memory: Mapping[str, Any], tail: _Tail, share: float, look: int) -> Mapping[str, Any]:
     """Past legacy with a look more, and its threshold."""
-    past = merge((memory.get("sketch", {}), legacy))
-    n = memory.get("n", 0) + sum(legacy.values())
+    if tail.kept is None:
+        return {**memory, "looks": look + 1} if tail.tally.n else memory
+    past: Mapping[str, Any] = tail.kept
     last, since = memory.get("last"), memory.get("since", 0)
-    if n > _FADE:
-        past = {bucket: count // 2 for bucket, count in past.items() if count > 1}
-        n = since = sum(past.values())
-        last = quantile_bucket(past, share)
-    elif last is None or n > _GROWN * since:
-        last, since = quantile_bucket(past, share), n
-    return {"sketch": past, "n": n, "last": last, "since": since}
+    if past["seen"] > _FADE:
+        past, last = halve(past), None
+    if last is not None and past["seen"] <= _GROWN * since:
+        over = memory["over"] + tail.tally.bad
+    else:
+        last, since = tail_bucket(past, share), past["seen"]
+        over = 0 if last is None else beyond(past["sketch"], last)
+    return {**past, "last": last, "since": since, "over": over, "looks": look + 1}

@@ -14,9 +14,9 @@ of both bets, which is valid where neither claim holds. Rollback looks at the ra
 
 from __future__ import annotations
 
-from math import sqrt
-
 from switchover.judge.block import Look, Tally
+from switchover.judge.bound import SURE, wilson
+from switchover.judge.bursty import watch, watch_stage
 from switchover.judge.evidence import (
     SHIFTS,
     GateEvidence,
@@ -25,7 +25,7 @@ from switchover.judge.evidence import (
     better,
     worse,
 )
-from switchover.judge.gate import LEAST, GateSpec
+from switchover.judge.gate import LEAST, GateSpec, outcomes
 from switchover.judge.proportion import recent_rate
 from switchover.judge.reading import Seen, figure, percent, read
 from switchover.judge.rules import Rules
@@ -35,7 +35,6 @@ from switchover.judge.verdict import GateReading
 FLOOR = 0.01
 #: Past legacy counts are halved beyond this many, so that old times fade.
 _FADE = 1_000_000
-_SURE = 3.0
 _NOTHING = Tally()
 
 
@@ -65,17 +64,15 @@ class RelativeRate:
         """Bet on which system the fresh bad ones come from."""
         fresh, staged = look.get(spec.metric, {}), stage_look.get(spec.metric, {})
         past = Tally(n=state.memory.get("n", 0), bad=state.memory.get("bad", 0))
-        candidate, legacy = fresh.get("candidate", _NOTHING), fresh.get("legacy", _NOTHING)
+        candidate = outcomes(fresh.get("candidate")) or _NOTHING
+        legacy = outcomes(fresh.get("legacy")) or _NOTHING
+        watch(spec, rules, state, candidate, legacy, at, ratio=spec.limit)
         compare_against(state, rules, spec.limit, candidate, legacy, past)
         floor = FLOOR if spec.floor is None else spec.floor
-        compare_in_favour(
-            state,
-            spec.to_promote,
-            floor,
-            staged.get("candidate", _NOTHING),
-            staged.get("legacy", _NOTHING),
-            past,
-        )
+        ours = outcomes(staged.get("candidate")) or _NOTHING
+        theirs = outcomes(staged.get("legacy")) or _NOTHING
+        watch_stage(rules, state, ours, theirs, at, ratio=spec.to_promote, allowed=floor)
+        compare_in_favour(state, spec.to_promote, floor, ours, theirs, past)
         if legacy.n:
             past.add(Tally(n=legacy.n, bad=legacy.bad))
             fade = 2 if past.n > _FADE else 1
@@ -110,7 +107,7 @@ def compare_against(
     """W after a block of both systems: that the candidate has more than ``ratio`` allows."""
     if candidate.n <= 0:
         return
-    coin = _coin(ratio, candidate, legacy, past, +_SURE)
+    coin = _coin(ratio, candidate, legacy, past, +SURE)
     if coin is None:
         state.recent_n += candidate.n
         return
@@ -137,7 +134,7 @@ def compare_in_favour(
         state.stage = {**kept, **counts}
     if candidate.n <= 0:
         return
-    coin = _coin(ratio, candidate, legacy, past, -_SURE)
+    coin = _coin(ratio, candidate, legacy, past, -SURE)
     if coin is None:
         gains, told = [0.0] * len(SHIFTS), 0.0
     else:
@@ -159,12 +156,5 @@ def _coin(
         return (flips, weighed / (weighed + legacy.n)) if flips else None
     if past.n < LEAST:
         return None
-    limit = ratio * _wilson(past, sure)
+    limit = ratio * wilson(past.n, past.bad, sure)
     return (candidate.n, limit) if 0.0 < limit < 1.0 else None
-
-
-def _wilson(past: Tally, z: float) -> float:
-    """The end of the Wilson interval of a rate, ``z`` standard errors up or down."""
-    rate, share = past.bad / past.n, z * z / past.n
-    spread = z * sqrt(rate * (1.0 - rate) / past.n + share / (4.0 * past.n))
-    return max(0.0, (rate + share / 2.0 + spread) / (1.0 + share))

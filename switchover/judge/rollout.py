@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import log
 from typing import Any
 
 from switchover.judge.block import Look
+from switchover.judge.bursty import log_decisive
 from switchover.judge.evidence import CAP, GateEvidence, log_total, natural
 from switchover.judge.gate import GateSpec, kinds
 from switchover.judge.reading import figure, odds
@@ -65,12 +67,15 @@ def begin(gates: Sequence[GateSpec]) -> Evidence:
     return Evidence(gates={name: GateEvidence() for name in names})
 
 
-def enter_stage(evidence: Evidence, stage: str, kind: str = "") -> Evidence:
+def enter_stage(
+    evidence: Evidence, stage: str, kind: str = "", split: float | None = None
+) -> Evidence:
     """Begin a stage: promote evidence and counts anew, rollback evidence as it is.
 
-    With ``kind``, gates that do not apply to it are left out until the next stage.
+    With ``kind``, gates that do not apply to it are left out until the next stage. ``split`` is
+    the share that the candidate is meant to serve.
     """
-    kept = {name: state.entering_stage() for name, state in evidence.gates.items()}
+    kept = {name: state.entering_stage(split) for name, state in evidence.gates.items()}
     return replace(evidence, stage=stage, stage_kind=kind, gates=kept)
 
 
@@ -82,21 +87,28 @@ def observe(
     stage_look: Look | None = None,
     *,
     at: float | None = None,
+    age: float | None = None,
 ) -> Evidence:
     """The evidence after a look.
 
     ``look`` is everything fresh and feeds the rollback evidence; ``stage_look`` is the part
     recorded in the present stage (None: all of it) and feeds the promote evidence. ``at``, in
-    seconds, sorts gauges into intervals; without it every look is one interval.
+    seconds, sorts gauges into intervals; without it every look is one interval. ``age`` is how
+    many seconds after the stage began the look did: gates that still warm up leave it out.
     """
     states = dict(evidence.gates)
     staged = look if stage_look is None else stage_look
     for gate in gates:
         if evidence.stage_kind and evidence.stage_kind not in gate.stages:
             continue
+        if age is not None and age < gate.warm_up:
+            continue
         known = states.get(gate.name)
         states[gate.name] = state = GateEvidence() if known is None else known.copy()
+        before = state.n
         kinds()[gate.kind].observe(gate, rules, state, look, staged, at)
+        if at is not None and state.n > before:
+            state.tick(at)
     return replace(evidence, looks=evidence.looks + 1, gates=states)
 
 
@@ -117,28 +129,26 @@ def assess(
     """
     threshold = 1.0 / rules.alpha
     states = {gate.name: evidence.gates.get(gate.name, _UNSEEN) for gate in gates}
-    weights = {gate.name: gate.weight for gate in gates if kinds()[gate.kind].weighted}
-    whole = sum(weights.values())
-    parts = {
-        name: weight / whole * natural(log_total(states[name].against))
-        for name, weight in weights.items()
-    }
+    deciding = [gate for gate in gates if not gate.report_only]
+    shares = budget(deciding)
+    parts = {name: share * natural(log_decisive(states[name])) for name, share in shares.items()}
     total = min(CAP, sum(parts.values()))
     # If the sum reaches the threshold, some part reaches its equal share of it.
     share = threshold / max(1, len(parts)) if total >= threshold else float("inf")
     guilty = {name for name, part in parts.items() if part >= share * (1.0 - 1e-12)}
-    guilty |= {gate.name for gate in gates if kinds()[gate.kind].fired(gate, states[gate.name])}
+    guilty |= {gate.name for gate in deciding if kinds()[gate.kind].fired(gate, states[gate.name])}
     applying = [gate for gate in gates if stage_kind in gate.stages or gate.name in guilty]
     readings = tuple(
-        kinds()[gate.kind].read(gate, rules, states[gate.name], gate.name in guilty)
-        for gate in applying
+        _read(gate, rules, states[gate.name], gate.name in guilty) for gate in applying
     )
-    cold = [
-        gate.name
-        for gate in gates
-        if natural(log_total(states[gate.name].against)) >= rules.freeze_at
-    ]
-    verdict, sentence = _decide(readings, bool(guilty), cold, dwell_over, dwell_left)
+    cold = [gate.name for gate in deciding if _log_worst(states[gate.name]) >= log(rules.freeze_at)]
+    verdict, sentence = _decide(
+        [reading for reading in readings if not reading.report_only],
+        bool(guilty),
+        cold,
+        dwell_over,
+        dwell_left,
+    )
     if guilty:
         sentence += f" (weighted evidence {odds(total)}, threshold {figure(threshold)})"
     return StageReading(
@@ -149,6 +159,38 @@ def assess(
         frozen=bool(cold or guilty),
         sentence=sentence,
     )
+
+
+def budget(gates: Sequence[GateSpec]) -> dict[str, float]:
+    """Each weighted gate's share of the error budget, by its name; they sum to 1.
+
+    Critical gates divide one half of it among themselves, and the others the other half, each by
+    their weights. With shares fixed, a gate that reaches 1/alpha by its share alone rolls back.
+    """
+    groups: dict[bool, list[GateSpec]] = {}
+    for gate in gates:
+        if kinds()[gate.kind].weighted:
+            groups.setdefault(gate.critical, []).append(gate)
+    return {
+        gate.name: gate.weight / sum(other.weight for other in group) / len(groups)
+        for group in groups.values()
+        for gate in group
+    }
+
+
+def _read(gate: GateSpec, rules: Rules, state: GateEvidence, rolls_back: bool) -> GateReading:
+    """One reading. One that is for report only says what the gate would do by itself."""
+    kind = kinds()[gate.kind]
+    if not gate.report_only:
+        return kind.read(gate, rules, state, rolls_back)
+    alone = kind.fired(gate, state) or (kind.weighted and log_decisive(state) >= -log(rules.alpha))
+    reading = kind.read(gate, rules, state, alone)
+    return replace(reading, report_only=True, sentence=f"{reading.sentence} (report only)")
+
+
+def _log_worst(state: GateEvidence) -> float:
+    """What freezes the ramp: the worse of the bets on observations and on blocks."""
+    return max(log_total(state.against), log_decisive(state))
 
 
 def _decide(
@@ -176,9 +218,11 @@ def _decide(
     if Verdict.INSUFFICIENT_EVIDENCE in verdicts:
         sentence = f"Not enough evidence: {told(Verdict.INSUFFICIENT_EVIDENCE)}"
         return Verdict.INSUFFICIENT_EVIDENCE, sentence + ("" if dwell_over else f"; {dwell}")
-    passed = "every gate passes" if readings else "no gate applies to this stage"
+    if not readings:
+        return Verdict.INSUFFICIENT_EVIDENCE, (
+            "Not enough evidence: no gate judges this stage, so nothing can promote it"
+            + ("" if dwell_over else f"; {dwell}")
+        )
     if not dwell_over:
-        return Verdict.HOLD, f"Hold: {passed}; {dwell}"
-    return Verdict.PROMOTE, f"Promote: {passed}" + (
-        f": {told(Verdict.PROMOTE)}" if readings else ""
-    )
+        return Verdict.HOLD, f"Hold: every gate passes; {dwell}"
+    return Verdict.PROMOTE, f"Promote: every gate passes: {told(Verdict.PROMOTE)}"

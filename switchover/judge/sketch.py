@@ -16,7 +16,7 @@ LOWEST = -40_000
 #: Infinity and not-a-number: unreadable is never taken for good, so it lies above every limit.
 HIGHEST = 40_000
 
-_SCALE = 1.0 / log(GAMMA)
+SCALE = 1.0 / log(GAMMA)
 _MIDPOINT = 2.0 / (1.0 + GAMMA)
 
 
@@ -24,7 +24,7 @@ def bucket_of(value: float) -> int:
     """The bucket that ``value`` falls into. On the recorder's hot path."""
     if value > 0.0:
         try:
-            return ceil(log(value) * _SCALE)
+            return ceil(log(value) * SCALE)
         except OverflowError:
             return HIGHEST
     return LOWEST if value <= 0.0 else HIGHEST
@@ -47,13 +47,23 @@ def above(sketch: Mapping[int, int], limit: float) -> int:
 
     The bucket that straddles the limit counts as a whole, by the side its midpoint is on.
     """
+    return beyond(sketch, edge(limit))
+
+
+def edge(limit: float) -> int:
+    """The last bucket that counts as up to ``limit``."""
     last = bucket_of(limit)
-    return beyond(sketch, last - 1 if value_of(last) > limit else last)
+    return last - 1 if value_of(last) > limit else last
 
 
 def beyond(sketch: Mapping[int, int], last: int) -> int:
     """How many observations lie in buckets above ``last``."""
     return sum([count for bucket, count in sketch.items() if bucket > last])
+
+
+def upper(sketch: Mapping[int, int], last: int) -> list[tuple[int, int]]:
+    """The buckets above ``last`` with their counts."""
+    return [(bucket, count) for bucket, count in sketch.items() if bucket > last]
 
 
 def quantile_bucket(sketch: Mapping[int, int], q: float) -> int | None:

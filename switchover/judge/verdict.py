@@ -23,7 +23,9 @@ class GateReading:
     ``estimate`` is in the unit of ``limit`` and of the present stage, None without data.
     ``n`` counts the stage's observations. Evidence is a natural number (1 says nothing), cut
     off at 1e300. ``need`` is how many more observations promotion takes at the present
-    estimate; 0 when it has enough, None when at this estimate it never will.
+    estimate; 0 when it has enough, None when at this estimate it never will. ``wait`` is the
+    same in seconds at the present rate, None where either can't be told. A ``report_only`` gate's
+    verdict changes nothing.
     """
 
     gate: str
@@ -37,6 +39,8 @@ class GateReading:
     promote_evidence: float
     need: int | None
     sentence: str
+    wait: float | None = None
+    report_only: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values under the fields' names."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from switchover.errors import InputError
-from switchover.judge.block import Block
+from switchover.judge.block import Block, Tally
+from switchover.ports import Part
 
 
 def check_blocks(migration: str, blocks: Sequence[Block]) -> None:
@@ -17,6 +19,18 @@ def check_blocks(migration: str, blocks: Sequence[Block]) -> None:
         sums = (block.start, block.seconds, block.total, block.total_squares)
         if not all(map(math.isfinite, sums)):
             raise InputError(f"block {block.id} of {block.metric} holds a sum that is not finite")
+
+
+def by_part(
+    document: dict[str, Any], blocks: Sequence[Block], part: Part | None
+) -> dict[tuple[int, int, str, str], Tally]:
+    """The sums of ``blocks`` by attempt, stage, metric and system."""
+    sums: dict[tuple[int, int, str, str], Tally] = {}
+    for block in blocks if part is not None else ():
+        place = part(document, block) if block.n and part is not None else None
+        if place is not None:
+            sums.setdefault((*place, block.metric, block.system), Tally()).add(block)
+    return sums
 
 
 def intervals(low: float, high: float, bins: int) -> tuple[int, int]:

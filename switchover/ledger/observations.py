@@ -16,19 +16,26 @@ from switchover.ledger.database import is_postgres
 from switchover.ledger.intake import check_blocks, intervals
 from switchover.ledger.tables import blocks as table
 from switchover.ledger.tables import evidence
-from switchover.ports import Fold, Ingested
+from switchover.ledger.tallies import add_up
+from switchover.ports import Fold, Ingested, Part
 
 # SQLite takes 32 766 parameters in a statement, PostgreSQL 65 535; a block has 12.
 _CHUNK = 2000
 
 
 def ingest(
-    connection: Connection, migration: str, blocks: Sequence[Block], cursor: str, fold: Fold
+    connection: Connection,
+    migration: str,
+    blocks: Sequence[Block],
+    cursor: str,
+    fold: Fold,
+    always: bool = False,
+    part: Part | None = None,
 ) -> Ingested:
     """Store what is new and fold it, under the lock of the migration's evidence row.
 
-    ``fold`` runs when there are fresh blocks or no evidence yet: repeated delivery changes
-    nothing but the cursor.
+    ``fold`` runs when there are fresh blocks or no evidence yet, or ``always``: repeated
+    delivery changes nothing but the cursor.
     """
     check_blocks(migration, blocks)
     query = select(evidence).where(evidence.c.migration == migration).with_for_update()
@@ -40,8 +47,11 @@ def ingest(
     new = _insert(connection, list(unique.values()))
     fresh = [block for key, block in unique.items() if key in new]
     text = row.document
-    if fresh or text is None:
-        text = canonical(fold(known, fresh))
+    if fresh or always or text is None:
+        document = fold(known, fresh)
+        text = canonical(document)
+        if part is not None:
+            add_up(connection, migration, document, fresh, part)
     connection.execute(
         update(evidence)
         .where(evidence.c.migration == migration)
@@ -60,6 +70,20 @@ def current(connection: Connection, migration: str) -> dict[str, Any] | None:
     text = _evidence(connection, migration).document
     document: dict[str, Any] | None = None if text is None else json.loads(text)
     return document
+
+
+def between(connection: Connection, migration: str, since: float, until: float) -> Iterator[Block]:
+    """Blocks that begin in ``[since, until)``, in order of time."""
+    _evidence(connection, migration)
+    query = (
+        select(table)
+        .where(table.c.migration == migration, table.c.start >= since, table.c.start < until)
+        .order_by(table.c.start, table.c.id)
+        .execution_options(yield_per=_CHUNK)
+    )
+    for row in connection.execute(query):
+        sketch = {int(bucket): count for bucket, count in json.loads(row.sketch).items()}
+        yield Block(**{**row._mapping, "sketch": sketch})
 
 
 def rates(

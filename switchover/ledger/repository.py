@@ -17,7 +17,8 @@ from sqlalchemy.engine import URL
 from switchover.canonical import canonical
 from switchover.errors import InputError, LostRace
 from switchover.judge.block import Block
-from switchover.ledger import observations, outbox, tables
+from switchover.judge.sample import Sample
+from switchover.ledger import observations, outbox, samples, tables, tallies
 from switchover.ledger.archive import copies
 from switchover.ledger.chain import Chain, Link
 from switchover.ledger.copy import Copy
@@ -26,7 +27,16 @@ from switchover.ledger.schema import check_schema
 from switchover.ledger.step import Step, entry_of, first, following
 from switchover.machine.event import Event
 from switchover.machine.state import State
-from switchover.ports import Effect, Entry, Fold, Ingested, Record, StoredPlan
+from switchover.ports import (
+    Effect,
+    Entry,
+    Fold,
+    Ingested,
+    Part,
+    Record,
+    StageTally,
+    StoredPlan,
+)
 
 
 class SqlLedger:
@@ -150,15 +160,35 @@ class SqlLedger:
         with self._reading() as connection:
             return observations.cursor(connection, migration)
 
-    def ingest(self, migration: str, blocks: Sequence[Block], cursor: str, fold: Fold) -> Ingested:
+    def ingest(
+        self,
+        migration: str,
+        blocks: Sequence[Block],
+        cursor: str,
+        fold: Fold,
+        *,
+        always: bool = False,
+        part: Part | None = None,
+    ) -> Ingested:
         """Store and fold what is new; see :func:`switchover.ledger.observations.ingest`."""
         with self._writing() as connection:
-            return observations.ingest(connection, migration, blocks, cursor, fold)
+            return observations.ingest(connection, migration, blocks, cursor, fold, always, part)
 
     def evidence(self, migration: str) -> dict[str, Any] | None:
         """The stored evidence; None before the first look."""
         with self._reading() as connection:
             return observations.current(connection, migration)
+
+    def tallies(self, migration: str, attempt: int) -> list[StageTally]:
+        """The sums of an attempt by stage, metric and system."""
+        with self._reading() as connection:
+            _migration(connection, migration)
+            return tallies.of_attempt(connection, migration, attempt)
+
+    def blocks(self, migration: str, since: float, until: float) -> Iterator[Block]:
+        """Stored blocks in order of time, read in parts."""
+        with self._reading() as connection:
+            yield from observations.between(connection, migration, since, until)
 
     def rates(
         self, migration: str, metric: str, *, since: float = 0.0, bins: int = 60
@@ -166,6 +196,18 @@ class SqlLedger:
         """Counts over time: ``{at, system, n, bad}``."""
         with self._reading() as connection:
             return observations.rates(connection, migration, metric, since, bins)
+
+    def keep_samples(self, migration: str, attempt: int, new: Sequence[Sample]) -> int:
+        """Store what is new; see :class:`switchover.ports.Ledger`."""
+        with self._writing() as connection:
+            _migration(connection, migration)
+            return samples.keep(connection, migration, attempt, new)
+
+    def samples(self, migration: str, attempt: int) -> list[Sample]:
+        """The stored disagreements of an attempt, newest first."""
+        with self._reading() as connection:
+            _migration(connection, migration)
+            return samples.of_attempt(connection, migration, attempt)
 
     def claim_effects(self, *, now: datetime, lease: float, limit: int = 20) -> list[Effect]:
         """Lease what is due, oldest first."""

@@ -57,15 +57,17 @@ def check_schema(engine: Engine) -> None:
             found = _version(connection)
     _refuse_newer(found)
     head = _scripts().get_current_head()
-    advice = "run `switchover start PLAN`, or switchover.ledger.upgrade(url), once"
+    advice = "run `switchover {}`, or switchover.ledger.upgrade(url), once"
     if found is None:
         raise NoLedger(
-            "database", f"the ledger's schema is missing at {printable(engine)}; {advice}"
+            "database",
+            f"the ledger's schema is missing at {printable(engine)}; {advice.format('start PLAN')}",
         )
     if found != head:
         raise DependencyUnavailable(
             "database",
-            f"the ledger's schema is at version {found}, this Switchover needs {head}; {advice}",
+            f"the ledger's schema is at version {found}, this Switchover needs {head}; "
+            + advice.format("deploy"),
         )
 
 

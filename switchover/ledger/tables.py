@@ -67,6 +67,19 @@ blocks = Table(
     Index("blocks_by_time", "migration", "metric", "start"),
 )
 
+#: Sampled disagreements of pairs, redacted before they came here; the newest of each attempt.
+mismatches = Table(
+    "mismatches",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("migration", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("at", Float(53), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    Index("mismatches_by_time", "migration", "attempt", "at"),
+)
+
 #: What the judge made of the blocks so far; ``document`` is null before the first look.
 evidence = Table(
     "evidence",
@@ -75,6 +88,23 @@ evidence = Table(
     Column("cursor", Text, nullable=False),
     Column("document", Text),
     Column("version", Integer, nullable=False),
+)
+
+#: The sums of the blocks by stage: a comparison of weeks reads a few rows. Kept in the
+#: transaction that stores the blocks, under the lock of the migration's evidence.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("migration", Text, primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("stage", Integer, primary_key=True, autoincrement=False),
+    Column("metric", Text, primary_key=True),
+    Column("system", Text, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    Column("bad", BigInteger, nullable=False),
+    Column("total", Float(53), nullable=False),
+    Column("total_squares", Float(53), nullable=False),
+    Column("sketch", Text, nullable=False),
 )
 
 #: The outbox: side effects, written in the transaction of the entry that asks for them.

@@ -11,7 +11,7 @@ from switchover.errors import IllegalTransition
 from switchover.machine import event as e
 from switchover.machine.flag import read_flags
 from switchover.machine.modes import check_transition
-from switchover.machine.state import TERMINAL, Approval, Items, Phase, Result, State
+from switchover.machine.state import TERMINAL, Alert, Approval, Items, Phase, Result, State
 
 _RETRY = frozenset({Phase.ROLLED_BACK, Phase.ABORTED})
 
@@ -126,6 +126,7 @@ def _(event: e.StageEntered, state: State) -> State:
         data=None,
         verdict="",
         reason="",
+        alerts=() if done else state.alerts,
     )
 
 
@@ -214,6 +215,7 @@ def _(event: e.RolledBack, state: State) -> State:
         approval=None,
         reason=event.reason,
         incident=event.incident,
+        alerts=(),
     )
 
 
@@ -229,7 +231,7 @@ def _(event: e.Aborted, state: State) -> State:
     _live(state, event)
     return replace(
         state, phase=Phase.ABORTED, mode="legacy_only", split=0, shadow=0,
-        approval=None, reason=event.reason,
+        approval=None, reason=event.reason, alerts=(),
     )  # fmt: skip
 
 
@@ -263,8 +265,31 @@ def _(event: e.ItemsRepaired, state: State) -> State:
 
 
 @_apply.register
+def _(event: e.AlertRaised, state: State) -> State:
+    _live(state, event)
+    if _alert(state, event) is not None:
+        raise _refuse(state, event, f"{event.target} of {event.system} is alerted already")
+    alert = Alert(event.target, event.system, event.at, event.text)
+    return replace(state, alerts=(*state.alerts, alert))
+
+
+@_apply.register
+def _(event: e.AlertCleared, state: State) -> State:
+    _live(state, event)
+    alert = _alert(state, event)
+    if alert is None:
+        raise _refuse(state, event, f"there is no alert on {event.target} of {event.system}")
+    return replace(state, alerts=tuple(each for each in state.alerts if each != alert))
+
+
+@_apply.register
 def _(event: e.Noted, state: State) -> State:
     return state
+
+
+def _alert(state: State, event: e.AlertRaised | e.AlertCleared) -> Alert | None:
+    wanted = (event.target, event.system)
+    return next((a for a in state.alerts if (a.target, a.system) == wanted), None)
 
 
 def _same_stage(event: e.Event, state: State, stage: int) -> None:

@@ -34,13 +34,18 @@ class Facts:
     """What decide needs beside the state. ``now`` in seconds since the epoch; ``blocked`` is
     the sentence of a freeze window or a closed weekday; ``silence`` that of missing data past
     the plan's limit; ``astray`` that of proxies that do not follow the routing document;
-    ``on_expiry`` what follows an approval that nobody gave in time."""
+    ``unreadable`` names the sources that can't be read now and why;
+    ``lost`` tells that too much of the evidence was lost; ``alert`` is the sentence of a target
+    that lets nothing go on; ``on_expiry`` what follows an approval that nobody gave in time."""
 
     now: float
     reading: StageReading | None = None
     blocked: str = ""
     silence: str = ""
     astray: str = ""
+    unreadable: str = ""
+    lost: str = ""
+    alert: str = ""
     automatic_rollback: bool = True
     rollback_on_silence: bool = False
     on_expiry: str = "hold"
@@ -89,6 +94,8 @@ def decide(state: State, stages: Sequence[Stage], facts: Facts) -> Action:
         return Wait(facts.astray, "proxies")
     if facts.blocked:
         return Wait(facts.blocked, "frozen")
+    if facts.alert:
+        return Wait(facts.alert, "alert")
     if state.stage + 1 >= len(stages):
         return Nothing("there is no further stage")
     following = stages[state.stage + 1]
@@ -123,12 +130,16 @@ def _ready(state: State, stage: Stage, facts: Facts) -> Action | None:
     if turned:
         code = "dwell" if facts.now < state.not_before else "evidence"
         until = state.not_before if code == "dwell" else None
-        silent = f"; {facts.silence}" if facts.silence else ""
-        return Wait(turned + silent, code, until)
+        missing = facts.silence or facts.unreadable
+        return Wait(f"{turned}; {missing}" if missing else turned, code, until)
     if facts.now < state.not_before:
         return Wait("the stage bakes", "dwell", state.not_before)
     if facts.silence:
         return Wait(facts.silence, "no_data")
+    if facts.unreadable:
+        return Wait(facts.unreadable, "unreadable")
+    if facts.lost:
+        return Wait(facts.lost, "lost")
     if stage.data_check:
         data = state.data
         if data is None or facts.now - data.at > DATA_MAX_AGE:

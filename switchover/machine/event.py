@@ -33,7 +33,8 @@ class Started(Event):
 
 @dataclass(frozen=True, slots=True)
 class StageEntered(Event):
-    """The next stage began; ``evidence`` holds the numbers that allowed it."""
+    """The next stage began; ``evidence`` holds the numbers that allowed it, ``comparison`` how
+    both systems did in the stage that ended."""
 
     kind: ClassVar[str] = "stage_entered"
     stage: int
@@ -46,6 +47,7 @@ class StageEntered(Event):
     evidence: dict[str, Any] = field(default_factory=dict)
     old_mode: str = ""
     reason: str = ""
+    comparison: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ class RolledBack(Event):
     flags: list[str] = field(default_factory=list)
     reading: dict[str, Any] = field(default_factory=dict)
     old_mode: str = ""
+    comparison: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +215,30 @@ class ItemsRepaired(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AlertRaised(Event):
+    """A metric has passed its target's alert threshold; ``reading`` holds the numbers."""
+
+    kind: ClassVar[str] = "alert_raised"
+    target: str
+    system: str
+    at: float
+    text: str
+    reading: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCleared(Event):
+    """The metric is back within the threshold, or its system serves no longer."""
+
+    kind: ClassVar[str] = "alert_cleared"
+    target: str
+    system: str
+    at: float
+    text: str
+    reading: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Noted(Event):
     """Something worth recording that changes nothing, such as an alert that evidence is missing."""
 
@@ -226,7 +253,7 @@ _KINDS: dict[str, type[Event]] = {
     for event in (
         Started, StageEntered, WorkRecorded, DataChecked, Judged, ApprovalRequested,
         ApprovalDecided, Held, Resumed, RolledBack, RollbackMeasured, Aborted, FlagsChanged,
-        ItemsCompared, ItemsRepaired, Noted,
+        ItemsCompared, ItemsRepaired, AlertRaised, AlertCleared, Noted,
     )
 }  # fmt: skip
 

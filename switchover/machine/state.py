@@ -74,6 +74,17 @@ class Items(_Value):
 
 
 @dataclass(frozen=True, slots=True)
+class Alert(_Value):
+    """A target whose alert threshold is passed, by the system that did; ``at`` is when people
+    were told."""
+
+    target: str
+    system: str
+    at: float
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class State(_Value):
     """Everything a decision needs to know about one migration.
 
@@ -107,6 +118,7 @@ class State(_Value):
     incident: str = ""
     items: Items | None = None
     flags: dict[str, dict[str, Any]] = field(default_factory=dict)
+    alerts: tuple[Alert, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; :meth:`from_dict` gives the same state back."""
@@ -122,6 +134,7 @@ class State(_Value):
         for name, kind in parts.items():
             if document.get(name) is not None:
                 document[name] = kind.from_dict(document[name])
+        document["alerts"] = tuple(Alert.from_dict(alert) for alert in document.get("alerts", ()))
         known = {item.name for item in fields(cls)}
         return cls(**{k: v for k, v in document.items() if k in known})
 

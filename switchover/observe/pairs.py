@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -42,29 +42,28 @@ class Pairs:
 
         rules = self._rules() if callable(self._rules) else self._rules
         document = _NO_RULES if rules is None else rules
-        if self._compiled is None or self._compiled[0] is not document:
-            self._compiled = (document, Agreement.from_dict(document))
-        return self._compiled[1]
+        compiled = self._compiled
+        # A rule to ignore a field may end while the document stays the same.
+        if compiled is None or compiled[0] is not document or compiled[1].expires <= time.time():
+            compiled = self._compiled = (document, Agreement.from_dict(document))
+        return compiled[1]
 
     def sample(self, comparison: Comparison, epoch: int) -> None:
         """Keep a disagreement, or not: each since the last shipment is as likely kept
         (reservoir sampling)."""
+        from switchover.judge.sample import Sample
+
         with self._lock:
             self._disagreements += 1
             place = len(self._kept)
             if place >= self._samples:
                 place = random.randrange(self._disagreements)
             if place < self._samples:
-                self._kept[place : place + 1] = [_document(comparison, epoch)]
+                sample = Sample.of(comparison, uuid.uuid4().hex, time.time(), epoch)
+                self._kept[place : place + 1] = [sample.to_json()]
 
     def take(self) -> list[str]:
         """The samples kept since the last call, as JSON."""
         with self._lock:
             kept, self._kept, self._disagreements = self._kept, [], 0
             return kept
-
-
-def _document(comparison: Comparison, epoch: int) -> str:
-    mismatches = [mismatch.to_dict() for mismatch in comparison.mismatches]
-    document = {"at": time.time(), "epoch": epoch, "mismatches": mismatches}
-    return json.dumps(document, default=str, separators=(",", ":"))

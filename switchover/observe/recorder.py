@@ -7,20 +7,22 @@ import logging
 import os
 import threading
 import time
-import uuid
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from switchover.connection import redis_address
 from switchover.errors import InputError
 from switchover.judge.block import SYSTEMS
-from switchover.observe.cell import Cell
+from switchover.observe.cell import BATCH, Cell
+from switchover.observe.gauges import Gauges
 from switchover.observe.outbox import Destination, Outbox
 from switchover.observe.pairs import Pairs, Rules
+from switchover.observe.process_memory import resident_bytes
 from switchover.observe.stream import RedisBlockStream
+from switchover.observe.timer import Timer
 
 if TYPE_CHECKING:
     from switchover.judge.agreement import Comparison
@@ -65,6 +67,7 @@ class Recorder:
         self.migration, self.flush_every, self.pair_metric = migration, flush_every, pair_metric
         self._destination, self._keep, self._epoch = destination, keep, epoch
         self._pairs = Pairs(agreement, samples)
+        self._gauges = Gauges(f"switchover-gauges-{migration}", self._gauge_failed)
         self._measured: dict[str, bool] = {}
         self._complained: set[str] = set()
         self.refused = 0
@@ -76,12 +79,13 @@ class Recorder:
         """Everything a forked child must not share with its parent, counts included."""
         # Reentrant, as a signal handler or a finaliser may record in the middle of a record.
         self._lock = threading.RLock()
-        self._instance, self._sequence = uuid.uuid4().hex, 0
         self._cells: dict[tuple[str, str], Cell] = {}
         self._rates: dict[tuple[str, str], Cell] = {}
         self._pairs.begin_afresh()
+        self._gauges.begin_afresh()
         self._since = time.time()
-        self._outbox = Outbox(self.migration, self._destination, self._keep)
+        self._packing = threading.Lock()
+        self._outbox = Outbox(self.migration, self._destination, self._keep, self.flush_every)
         self._fresh_thread()
 
     def _fresh_thread(self) -> None:
@@ -97,6 +101,7 @@ class Recorder:
                 self._fresh_thread()
             self._started = True
             self._thread.start()
+            self._gauges.start()
         return self
 
     def record(self, metric: str, value: bool | float, system: str) -> None:
@@ -114,9 +119,71 @@ class Recorder:
             elif type(value) is float or (type(value) is int and -_EXACT < value < _EXACT):
                 cell = self._cells.get((metric, system)) or self._open(metric, system, True)
                 if cell is not None:
-                    cell.measure(value)
+                    values = cell.values
+                    values.append(value)
+                    if len(values) >= BATCH:
+                        cell.sort()
             else:
                 self._record_other(metric, value, system)
+
+    def count(self, metric: str, n: int = 1, *, system: str) -> None:
+        """Count ``n`` events that ought not to happen, for gates of kind count.
+
+        0 says that somebody looked and found none: no gate takes silence for good news.
+        """
+        if type(n) is not int or n < 0:
+            self._refuse(metric, f"{n!r} is no number of events")
+            return
+        with self._lock:
+            cell = self._rates.get((metric, system)) or self._open(metric, system, False)
+            if cell is not None:
+                cell.n += n or 1
+                cell.bad += n
+
+    def gauge(
+        self, metric: str, read: Callable[[], float], system: str, every: float = 5.0
+    ) -> None:
+        """Record what ``read`` gives, at once and every so many seconds from now on.
+
+        It runs on a thread of its own while the recorder is started. When it raises, that is
+        logged once and counted in ``refused``.
+        """
+        if every <= 0:
+            raise InputError(f"a gauge is read every so many seconds, above 0, not {every}")
+        self._gauges.add(metric, lambda: self.record(metric, read(), system), every)
+
+    def watch_memory(
+        self,
+        system: str,
+        every: float = 5.0,
+        pid: int | None = None,
+        metric: str = "memory_usage_delta",
+    ) -> None:
+        """Gauge the resident memory of process ``pid``, by default this one, in bytes.
+
+        For gates of kind memory, which want it of both systems.
+        """
+        self.gauge(metric, partial(resident_bytes, pid), system, every)
+
+    def _gauge_failed(self, metric: str, error: Exception) -> None:
+        self._refuse(metric, f"reading the gauge failed: {error!r}")
+
+    def record_pair(self, metric: str, legacy: bool, candidate: bool) -> None:
+        """Count how both systems fared with the same request; True is good.
+
+        For gates of kind paired. The metric is one of its own: what each system did by itself is
+        for :meth:`record`.
+        """
+        worse = (not candidate) - (not legacy)
+        with self._lock:
+            cell = self._cells.get((metric, "pair")) or self._open(metric, "pair", True)
+            if cell is not None:
+                cell.n += 1
+                if not candidate:
+                    cell.bad += 1
+                if worse:
+                    cell.total += worse
+                    cell.total_squares += 1.0
 
     def _record_other(self, metric: str, value: Any, system: str) -> None:
         """Huge integers, and the types of other libraries."""
@@ -135,7 +202,9 @@ class Recorder:
             return
         cell = self._cells.get((metric, system)) or self._open(metric, system, True)
         if cell is not None:
-            cell.measure(number)
+            cell.values.append(number)
+            if len(cell.values) >= BATCH:
+                cell.sort()
 
     def _open(self, metric: str, system: str, measured: bool) -> Cell | None:
         """A cell for the first observation after a shipment; ``None`` when it makes no sense."""
@@ -210,14 +279,10 @@ class Recorder:
         if not comparison.agree:
             self._pairs.sample(comparison, self._present_epoch())
 
-    @contextmanager
-    def timed(self, metric: str, system: str) -> Iterator[None]:
-        """Record how many seconds the block took, also when it raises."""
-        begin = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.record(metric, time.perf_counter() - begin, system)
+    def timed(self, metric: str, system: str) -> Timer:
+        """Record how many seconds a ``with`` block or a decorated function took, also when it
+        raises. ``async with`` and coroutine functions work too."""
+        return Timer(lambda seconds: self.record(metric, seconds, system))
 
     def flush(self) -> bool:
         """Ship everything now; False when Redis could not be reached and it will be tried again."""
@@ -225,28 +290,33 @@ class Recorder:
         return self._outbox.ship()
 
     def _pack(self) -> None:
-        """Turn the counts so far into blocks, each with an id that no other will have."""
-        with self._lock:
-            cells = [*self._rates.items(), *self._cells.items()]
-            self._rates, self._cells = {}, {}
-            start, self._since = self._since, time.time()
+        """Turn the counts so far into blocks."""
+        # One at a time: the outbox counts on blocks that come in order.
+        with self._packing:
+            with self._lock:
+                cells = [*self._rates.items(), *self._cells.items()]
+                self._rates, self._cells = {}, {}
+                start, self._since = self._since, time.time()
             seconds = max(self._since - start, 0.0)
-            self._sequence += 1
-            name = f"{self._instance}:{self._sequence}"
-        blocks = [
-            cell.block(f"{name}:{metric}:{system}", self.migration, metric, system, start, seconds)
-            for (metric, system), cell in cells
-        ]
-        self._outbox.put([block.to_json() for block in blocks], self._pairs.take())
+            blocks = [
+                cell.block(self.migration, metric, system, start, seconds)
+                for (metric, system), cell in cells
+            ]
+            self._outbox.put(blocks, self._pairs.take())
 
     def _run(self) -> None:
         closing = self._closing
-        while not closing.wait(self.flush_every):
+        # The first heartbeat comes before anything can be lost.
+        due: Callable[[], bool] = self._outbox.ship
+        while True:
             try:
-                self.flush()
+                due()
             except Exception:
                 # The thread outlives every surprise; the blocks stay in the outbox.
                 _log.exception("%s: shipping blocks failed", self.migration)
+            due = self.flush
+            if closing.wait(self.flush_every):
+                return
 
     @property
     def lost(self) -> int:
@@ -259,13 +329,15 @@ class Recorder:
         return len(self._outbox)
 
     def close(self) -> bool:
-        """Stop and ship the rest; False when some of it could not be shipped."""
+        """Stop, ship the rest and sign off; False when some of it could not be shipped."""
         self._closing.set()
+        self._gauges.stop()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout=5.0)
         self._started = False
-        shipped = self.flush()
-        if not shipped:
+        self._pack()
+        shipped = self._outbox.ship(last=True)
+        if self.waiting:
             _log.error("%s: %d blocks could not be shipped", self.migration, self.waiting)
         return shipped
 

@@ -7,8 +7,21 @@ from typing import Literal
 
 #: How a gate judges its metric; see ``switchover.judge``.
 GateKind = Literal[
-    "proportion", "quantile", "relative_rate", "relative_quantile", "memory", "count"
+    "proportion",
+    "quantile",
+    "mean",
+    "relative_rate",
+    "relative_quantile",
+    "paired",
+    "drift",
+    "memory",
+    "count",
+    "sample_ratio",
 ]
+
+
+#: Agreement of both systems, and of legacy with itself: what recorders compare.
+AGREEMENT, NOISE = "prediction_agreement_rate", "noise_rate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +34,7 @@ class Metric:
 
     name: str
     kind: GateKind
-    unit: Literal["share", "seconds", "bytes", "events"]
+    unit: Literal["share", "seconds", "bytes", "events", "requests"]
     meaning: str
     at_least: float | None = None
     at_most: float | None = None
@@ -29,12 +42,14 @@ class Metric:
 
 
 _ALL = (
-    Metric("prediction_agreement_rate", "proportion", "share",
+    Metric(AGREEMENT, "proportion", "share",
            "share of pairs in which both systems give the same answer", at_least=0.85),
     Metric("prediction_latency_p99", "quantile", "seconds",
            "time to answer, 99th percentile", at_most=0.2),
     Metric("response_time_p95", "quantile", "seconds",
            "time to answer, 95th percentile", at_most=2.0, quantile=0.95),
+    Metric("duration_avg", "mean", "seconds",
+           "time that a piece of work takes, on average", at_most=600.0),
     Metric("cds_integration_errors", "count", "events",
            "answers that a consumer's adapter or contract refused", at_most=0.0),
     Metric("isolation_violations", "count", "events",
@@ -49,6 +64,14 @@ _ALL = (
            "share of events that were delivered", at_least=0.98),
     Metric("quality_score", "proportion", "share",
            "share of results that were accepted", at_least=0.7),
+    Metric("pr_acceptance_rate", "proportion", "share",
+           "share of pull requests that were merged", at_least=0.7),
+    Metric("build_success_rate", "proportion", "share",
+           "share of builds that succeeded", at_least=0.7),
+    Metric(NOISE, "proportion", "share",
+           "share of requests that legacy, asked twice, answers alike"),
+    Metric("requests_served", "sample_ratio", "requests",
+           "one for each request, under the system that served it", at_most=0.02),
 )  # fmt: skip
 
 #: The catalogue by name.

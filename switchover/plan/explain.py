@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from switchover.judge.gate import GateSpec
+from switchover.judge.target import TargetSpec, amount, limit_words
 from switchover.plan.catalogue import METRICS
 from switchover.plan.flags import candidate_flags
 from switchover.plan.load import LoadedPlan
 from switchover.plan.spec import Gate, Plan, Schedule
 from switchover.plan.stages import Stage, compile_gates, compile_stages
+from switchover.plan.targets import compile_targets
 from switchover.plan.units import spoken
 from switchover.plan.work_items import WorkItems
 
@@ -52,6 +55,7 @@ class Explanation:
     stages: tuple[Row, ...]
     schedule: str
     minimum: float
+    targets: tuple[str, ...]
     rollback: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,6 +81,7 @@ class Explanation:
             if row.needs:
                 told.setdefault(row.needs, row.index + 1)
         text += ["", f"At least {spoken(self.minimum)} in all. {self.schedule}"]
+        text += [f"Target: {line}" for line in self.targets]
         text += [f"Rollback: {line}" for line in self.rollback]
         return tuple(text)
 
@@ -95,6 +100,7 @@ def explain(loaded: LoadedPlan) -> Explanation:
         stages=tuple(_row(plan, stage, specs) for stage in stages),
         schedule=_schedule(plan.schedule),
         minimum=sum(stage.bake for stage in stages),
+        targets=tuple(map(_target_words, compile_targets(plan.targets))),
         rollback=_rollback(plan, specs),
     )
 
@@ -108,6 +114,10 @@ def gate_words(gate: Gate, spec: GateSpec) -> str:
         "relative_rate": f"failures in {metric} at most {limit:g} times legacy's",
         "relative_quantile": f"{spec.quantile * 100:g} % quantile of {metric} "
         f"at most {limit:g} times legacy's",
+        "mean": f"{metric} on average at most {_measured(metric, limit)}",
+        "paired": f"failures in {metric} at most {limit * 100:g} points above legacy's",
+        "drift": f"{metric} distributed as legacy's, up to {limit * 100:g} %",
+        "sample_ratio": f"{metric} split as wanted, up to {limit * 100:g} points",
         "memory": f"{metric} at most {limit * 100:g} %",
         "count": f"{metric} at most {limit:g}",
     }[spec.kind]
@@ -117,9 +127,36 @@ def gate_words(gate: Gate, spec: GateSpec) -> str:
         words = f"{metric} at most {limit * 100:g} %"
     if spec.to_promote != limit:
         strict = 1 - spec.to_promote if "at least" in words else spec.to_promote
-        unit = spoken(strict) if spec.kind == "quantile" else f"{strict:g}"
+        unit = spoken(strict) if spec.kind == "quantile" else _measured(metric, strict)
         words += f" (to promote: {unit})"
+    words += "".join(f", {option}" for option in _options(spec))
     return words if spec.name == metric else f"{spec.name}: {words}"
+
+
+def _target_words(spec: TargetSpec) -> str:
+    name = spec.metric if spec.name == spec.metric else f"{spec.name}: {spec.metric}"
+    words = f"{name} {limit_words(spec, spec.target)} over {spoken(spec.over)}; people are alerted "
+    words += f"beyond {amount(spec, spec.alert)}"
+    words += f" for {spoken(spec.after)}" * (spec.after > 0)
+    return words + ", and nothing goes on meanwhile" * spec.hold
+
+
+def _measured(metric: str, value: float) -> str:
+    known = METRICS.get(metric)
+    return spoken(value) if known is not None and known.unit == "seconds" else f"{value:g}"
+
+
+def _options(spec: GateSpec) -> Iterator[str]:
+    if spec.critical:
+        yield "critical"
+    if spec.report_only:
+        yield "for report only"
+    if spec.warm_up:
+        yield f"not in a stage's first {spoken(spec.warm_up)}"
+    if spec.noise is not None:
+        yield f"on top of {spec.noise}"
+    if spec.bursty:
+        yield "judged by whole intervals"
 
 
 def _row(plan: Plan, stage: Stage, specs: tuple[GateSpec, ...]) -> Row:

@@ -174,7 +174,8 @@ def _words(detail: ErrorDetails, where: Spot, node: Node | None) -> tuple[str, s
             return f"the number {written} is in quotes", "remove them"
         return _halves(str(context.get("error", detail["msg"])))
     if kind == "string_pattern_mismatch" and where.form:
-        return f"'{written}' is not {where.form.words}", f"write it like {where.form.example}"
+        said = "what stands here" if where.form.secret else f"'{written}'"
+        return f"{said} is not {where.form.words}", f"write it like {where.form.example}"
     if kind in _EXPECTED:
         return _wrong_type(kind, where, node)
     bounds = {

@@ -11,10 +11,12 @@ from pydantic_core import PydanticCustomError
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What text of some pattern is, in words, and one example; for messages."""
+    """What text of some pattern is, in words, and one example; for messages. What stands where
+    the name of a variable belongs may be a ``secret``, and is not repeated."""
 
     words: str
     example: str
+    secret: bool = False
 
 
 Slug = Annotated[

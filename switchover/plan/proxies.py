@@ -22,7 +22,7 @@ Service = Annotated[
 Variable = Annotated[
     str,
     Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$"),
-    Form("env: and the name of a variable", "env:TRAEFIK_REDIS"),
+    Form("env: and the name of a variable", "env:TRAEFIK_REDIS", secret=True),
 ]
 
 

@@ -34,6 +34,7 @@ reference as a JSON Schema for editors.
 | percent | `25`, `25%` | from 0 to 100; `0.25` is a quarter of one percent |
 | limit | `200ms`, `20%`, `1.5x`, `0.85` | depends on the [gate's kind](#gate-kinds) |
 | moment | `2026-12-21T09:00`, `2026-12-21T09:00+01:00` | without offset: in the schedule's zone |
+| day | `2026-12-31` | all of it, in UTC |
 | true or false | `true`, `false` | `yes` and `on` are text in YAML 1.2, and refused |
 | text | `mood`, `"0.20"` | what looks like a number needs quotes |
 | file | `contracts/v1.schema.json` | relative to the plan |
@@ -50,10 +51,16 @@ on; between the two it holds. Both must be of the gate's unit.
 |---|---|---|---|
 | proportion | yes or no, true is good | `at_least: 0.85`, `at_most: 1%` | good or bad share |
 | quantile | seconds | `at_most: 200ms` | the quantile, like 99 of 100 |
+| mean | seconds or a value of your own | `at_most: 600s` | the average |
 | relative_rate | yes or no, of both systems | `at_most: 1.5x` | failures against legacy's |
 | relative_quantile | seconds, of both systems | `at_most: 1.5x` | quantile against legacy's |
+| paired | the outcome of both on one request | `at_most: 2%` | more failures than legacy, points |
+| drift | a value, of both systems | `at_most: 10%` | distance of the two distributions |
 | memory | bytes, of both systems | `at_most: 20%` | growth against legacy |
 | count | yes or no, true is good | `at_most: 0` | bad events in the whole rollout |
+| sample_ratio | anything, once per served request | `at_most: 2%` | measured split off the wanted |
+
+Which one to take: [choose gates](../how-to/choose-gates.md).
 """
 
 
@@ -177,8 +184,9 @@ def _limit(metric: Metric) -> str:
     if metric.at_most is None:
         return "–"
     if metric.unit == "seconds":
-        return f"{metric.quantile * 100:g} % within {spoken(metric.at_most)}"
-    share = metric.kind in ("proportion", "memory")
+        within = "on average" if metric.kind == "mean" else f"{metric.quantile * 100:g} %"
+        return f"{within} within {spoken(metric.at_most)}"
+    share = metric.kind in ("proportion", "memory", "sample_ratio")
     return "at most " + (f"{metric.at_most * 100:g} %" if share else f"{metric.at_most:g}")
 
 

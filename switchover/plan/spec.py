@@ -12,11 +12,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
+from switchover.plan.agreement import Agreement
 from switchover.plan.catalogue import METRICS, GateKind
 from switchover.plan.cron import Cron
 from switchover.plan.flags import FeatureFlag
 from switchover.plan.form import Form, Model, Slug, TableName, Target, Url, UrlPath, at_key
 from switchover.plan.proxies import Proxy
+from switchover.plan.sources import MetricName, Source
+from switchover.plan.targets import MetricTarget
 from switchover.plan.units import Fraction, Limit, Moment, Percent, Seconds
 from switchover.plan.work_items import WorkItems
 
@@ -154,11 +157,9 @@ class Gate(Model):
     without either the catalogue's default counts."""
 
     name: str | None = Field(None, max_length=80, description="default: the metric's name")
-    metric: Annotated[
-        str,
-        Field(pattern=r"^[a-z][a-z0-9_]*$"),
-        Form("a metric's name of lower-case letters, digits and _", "success_rate"),
-    ] = Field(description="a name of the catalogue below, or one that your code records")
+    metric: MetricName = Field(
+        description="a name of the catalogue below, or one that your code records"
+    )
     kind: GateKind | None = Field(None, description="default: from the metrics catalogue")
     at_least: Limit | None = Field(None, description="lower limit, for shares of good results")
     at_most: Limit | None = Field(None, description="upper limit, for everything else")
@@ -172,6 +173,14 @@ class Gate(Model):
     stages: list[Literal["shadow", "canary"]] = Field(
         ["shadow", "canary"], min_length=1, description="kinds of stage that it judges"
     )
+    critical: bool = Field(False, description="has a part of half the error budget for itself")
+    report_only: bool = Field(False, description="is shown, and decides nothing")
+    warm_up: Seconds = Field(0.0, description="first time of every stage, which is not judged")
+    cap: Limit | None = Field(None, description="of kind mean: larger values count as this one")
+    noise: MetricName | None = Field(
+        None, description="of kind proportion: metric of legacy's agreement with itself"
+    )
+    bursty: bool = Field(False, description="judge whole intervals; legacy's bursts show it too")
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> Self:
@@ -213,30 +222,13 @@ class Judgement(Model):
     look_every: Seconds = Field(60.0, gt=0, description="time between two looks")
     no_data_after: Seconds = Field(600.0, description="alert when no evidence came for so long")
     no_data: Literal["hold", "rollback"] = Field("hold", description="what happens after that time")
-
-
-class FieldRule(Model):
-    """How one field of two answers is compared."""
-
-    path: str = Field(min_length=1, description="like risk_score, current.risk or items[*].id")
-    compare: Literal["exact", "number", "category", "set", "ignore"] = Field(
-        "exact", description="number: within a tolerance; set: the same items in any order"
+    lost_at_most: Fraction = Field(
+        0.01, description="share of a stage's recorded observations that may be lost on their way"
     )
-    absolute: float | None = Field(None, ge=0, description="numbers may differ by so much")
-    relative: Fraction | None = Field(None, description="or by this share of legacy's value")
-    categories: list[float] | None = Field(
-        None, description="edges: two numbers agree when they fall between the same edges"
+    lost: Literal["hold", "note"] = Field("hold", description="what happens when more were lost")
+    watch_after_complete: Seconds = Field(
+        604800.0, le=7776000, description="gates that need no legacy go on to judge for so long"
     )
-
-
-class Agreement(Model):
-    """When two answers agree."""
-
-    default: Literal["exact", "ignore"] = Field(
-        "ignore", description="what counts for fields without a rule"
-    )
-    fields: list[FieldRule] = Field(min_length=1, description="one rule per field")
-    redact: list[str] = Field([], description="paths whose values never leave the application")
 
 
 class Consumer(Model):
@@ -381,6 +373,9 @@ class Plan(Model):
         default_factory=_default_stages, min_length=1, description="the steps, in order"
     )
     gates: list[Gate] = Field(min_length=1, description="rules on metrics")
+    targets: list[MetricTarget] = Field(
+        [], description="how well whoever serves has to do, and when people are told"
+    )
     judgement: Judgement = Field(Judgement(), description="how sure the judge must be")
     agreement: Agreement | None = Field(None, description="when two answers agree")
     consumers: list[Consumer] = Field([], description="who reads the answers, and their shape")
@@ -394,3 +389,4 @@ class Plan(Model):
     notify: Notify = Field(Notify(), description="where notices go")
     rollback: Rollback = Field(Rollback(), description="the way back")
     proxies: list[Proxy] = Field([], description="proxies that split the traffic too")
+    sources: list[Source] = Field([], description="where metrics come from besides the recorder")

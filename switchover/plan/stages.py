@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from switchover.judge.gate import GateSpec
+from switchover.judge.gate import GateSpec, kinds
 from switchover.judge.rollout import Rules
 from switchover.machine.split import FULL, percent_to_split
-from switchover.plan.catalogue import METRICS
+from switchover.plan.catalogue import AGREEMENT, METRICS, NOISE
 from switchover.plan.spec import CanaryStage, Gate, Plan, ShadowStage
 
 
@@ -66,7 +66,8 @@ def compile_stages(plan: Plan) -> tuple[Stage, ...]:
 
 def compile_gates(plan: Plan) -> tuple[GateSpec, ...]:
     """The plan's gates as the judge wants them: every limit as an upper limit on what is bad."""
-    return tuple(_compile_gate(gate) for gate in plan.gates)
+    noisy = plan.agreement is not None and plan.agreement.noise
+    return tuple(_compile_gate(gate, NOISE if noisy else None) for gate in plan.gates)
 
 
 def compile_rules(plan: Plan) -> Rules:
@@ -86,7 +87,7 @@ def salt(plan: Plan) -> str:
     return hashlib.sha256(f"switchover:{plan.migration}".encode()).hexdigest()[:16]
 
 
-def _compile_gate(gate: Gate) -> GateSpec:
+def _compile_gate(gate: Gate, noise: str | None) -> GateSpec:
     known = METRICS.get(gate.metric)
     kind = gate.kind or (known.kind if known else "proportion")
     at_least, at_most = gate.at_least, gate.at_most
@@ -103,8 +104,23 @@ def _compile_gate(gate: Gate) -> GateSpec:
         quantile=quantile,
         weight=gate.weight,
         n_min=gate.minimum,
-        stages=tuple(gate.stages),
+        stages=_stage_kinds(gate, kind),
+        critical=gate.critical,
+        report_only=gate.report_only,
+        warm_up=gate.warm_up,
+        cap=gate.cap,
+        noise=gate.noise or (noise if (gate.metric, kind) == (AGREEMENT, "proportion") else None),
+        bursty=gate.bursty,
     )
+
+
+def _stage_kinds(gate: Gate, kind: str) -> tuple[str, ...]:
+    """Only a canary has a split to measure; a gate that judges the candidate by itself goes on
+    to do so after completion."""
+    if kind == "sample_ratio":
+        return ("canary",)
+    alone = "canary" in gate.stages and "legacy" not in kinds()[kind].needs
+    return (*gate.stages, *(("complete",) if alone else ()))
 
 
 def _upper(at_least: float | None, at_most: float | None) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
@@ -71,6 +71,16 @@ def moment(value: Any) -> datetime:
     raise ValueError(f"{_shown(value)} is not a moment; write it like 2026-12-21T09:00")
 
 
+def day(value: Any) -> date:
+    """A day of ``2026-12-31``; raises ``ValueError``."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(value.strip())
+    except (ValueError, AttributeError):
+        raise ValueError(f"{_shown(value)} is not a day; write it like 2026-12-31") from None
+
+
 def fraction(value: Any) -> float:
     """Fraction of ``20%`` or ``0.2``; raises ``ValueError``."""
     if isinstance(value, str) and value.strip().endswith("%"):
@@ -118,6 +128,11 @@ Moment = Annotated[
     datetime,
     BeforeValidator(moment),
     WithJsonSchema({"type": "string", "examples": ["2026-12-21T09:00"], "unit": "moment"}),
+]
+Day = Annotated[
+    date,
+    BeforeValidator(day),
+    WithJsonSchema({"type": "string", "examples": ["2026-12-31"], "unit": "day"}),
 ]
 Seconds = Annotated[
     float,

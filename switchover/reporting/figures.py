@@ -17,8 +17,12 @@ def metric_value(value: float | None, kind: str, metric: str) -> str:
         return f"{100 * value:+.3g} %"
     if kind in ("relative_rate", "relative_quantile"):
         return f"{_short(value)} ×"
+    if kind == "paired":
+        return f"{100 * value:+.3g} points"
+    if kind in ("drift", "sample_ratio"):
+        return f"{_short(100 * value)} % apart"
     known = METRICS.get(metric)
-    if kind == "quantile" and known is not None and known.unit == "seconds":
+    if kind in ("quantile", "mean") and known is not None and known.unit == "seconds":
         return seconds(value)
     return _short(value)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from switchover.judge.field_count import FieldCount
 from switchover.machine.state import Approval, Phase, State
 from switchover.plan.stages import Stage
 from switchover.reporting import figures
@@ -52,7 +53,7 @@ def stage_table(rows: Sequence[StageRow]) -> str:
             cells[1:3] = [f"**{cells[1]}**", f"**{cells[2]}**"]
         body.append(cells)
     head = ["#", "Stage", "State", "Candidate", "Bakes", "Since (UTC)", "Verdict", "Approval"]
-    return _table(head, "rllrrlll", body)
+    return markdown_table(head, "rllrrlll", body)
 
 
 def gate_table(rows: Sequence[GateRow]) -> str:
@@ -71,7 +72,7 @@ def gate_table(rows: Sequence[GateRow]) -> str:
         "freezes the split, and the weighted sum over all gates rolls back; *for* at its limit "
         "lets the gate promote. It may be looked at as often as you like."
     )
-    return f"{_table(head, 'llrrrrrrl', body)}\n\n{legend}"
+    return f"{markdown_table(head, 'llrrrrrrl', body)}\n\n{legend}"
 
 
 def verdict_markdown(reading: Mapping[str, Any], *, alpha_promote: float = 0.05) -> str:
@@ -87,6 +88,18 @@ def verdict_markdown(reading: Mapping[str, Any], *, alpha_promote: float = 0.05)
         f"{' The split is frozen.' if reading.get('frozen') else ''}\n\n"
         f"{gate_table(gate_rows(reading, alpha_promote=alpha_promote))}"
     )
+
+
+def mismatch_table(fields: Sequence[FieldCount], samples: int) -> str:
+    """In which fields the two systems disagree, as a Markdown table. No values: those are for
+    `switchover mismatches`."""
+    body = [
+        [f"`{_text(field.path).replace('`', ' ')}`", _text(field.why), f"{field.samples:,}",
+         f"{field.share:.0%}", figures.moment(field.last_at)]
+        for field in fields
+    ]  # fmt: skip
+    table = markdown_table(["Field", "How", "Samples", "Share", "Last (UTC)"], "llrrl", body)
+    return f"Of {samples:,} sampled disagreements:\n\n{table}"
 
 
 def approval_markdown(
@@ -112,7 +125,8 @@ def approval_markdown(
     return "\n\n".join(lines) + "\n"
 
 
-def _table(head: Sequence[str], align: str, body: Sequence[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], align: str, body: Sequence[Sequence[str]]) -> str:
+    """A table; ``align`` has an r for each column of figures, an l for each of text."""
     rules = ["---:" if side == "r" else "---" for side in align]
     rows = [head, rules, *([_cell(cell) for cell in row] for row in body)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -1,20 +1,23 @@
-"""Pictures as PNG: agreement over time beside the split, and evidence over time."""
+"""Pictures: agreement over time beside the split, and evidence over time."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from itertools import pairwise
 from math import sqrt
 from typing import Any
+
+from switchover.reporting.canvas import figure_of, picture
 
 #: Okabe and Ito's palette, told apart by people with any kind of colour vision.
 _BLUE, _VERMILLION, _GREY = "#0072B2", "#D55E00", "#6b6b6b"
 _LINES = (_BLUE, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
 _STYLES = ("-", "--", "-.", ":")
 _LEAST_EVIDENCE = 0.01
+#: How verdicts are marked; shapes tell them apart without colour.
+_VERDICTS = {"promote": ("^", "#009E73"), "hold": ("s", "#E69F00"), "rollback": ("X", _VERMILLION)}
 #: The width of a letter of a stage's name, as a share of the panel's.
 _LETTER = 0.0088
 
@@ -92,7 +95,7 @@ def agreement_plot(
     bottom.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     bottom.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     _date_axis(bottom, empty=not (known or stages))
-    return _png(figure)
+    return picture(figure)
 
 
 def evidence_plot(
@@ -101,17 +104,31 @@ def evidence_plot(
     rollback_at: float = 100.0,
     freeze_at: float = 10.0,
     title: str = "Evidence against the candidate",
+    stages: Sequence[StageChange] = (),
+    marks: Sequence[tuple[float, str]] = (),
+    kind: str = "png",
 ) -> bytes:
     """Evidence over time, one line per gate (``(at, evidence)`` pairs), on a logarithmic scale.
 
     The lines that matter are drawn: from ``freeze_at`` the split is not raised, and a sum of
-    ``rollback_at`` rolls back. A line is cut off below 0.01 and far above the rollback.
+    ``rollback_at`` rolls back. A line is cut off below 0.01 and far above the rollback. With
+    ``stages``, the split they showed is drawn below; ``marks`` are verdicts (promote, hold,
+    rollback) and when each began. ``kind`` is png or svg.
     """
     from matplotlib.ticker import FuncFormatter
 
-    figure = _figure(3.8)
-    axes = figure.subplots()
-    axes.set_title(title, loc="left", fontweight="bold")
+    figure = _figure(5.0 if stages else 3.8)
+    panels = [figure.subplots()] if not stages else [
+        *figure.subplots(2, 1, sharex=True, height_ratios=(4, 1.2))
+    ]  # fmt: skip
+    axes, labels = panels[0], 0
+    if stages:
+        moments = [at for pairs in series.values() for at, _ in pairs]
+        begin, end = _span([_time(at) for at in (*moments, *(at for at, _, _ in stages))])
+        axes.set_xlim(begin, end)
+        labels = _mark_stages(panels, stages, begin, end)
+        _draw_split(panels[1], stages, end)
+    axes.set_title(title, loc="left", fontweight="bold", pad=8 + 12 * labels)
     ceiling = rollback_at * 1e3
     for place, (name, pairs) in enumerate(series.items()):
         axes.plot(
@@ -135,10 +152,14 @@ def evidence_plot(
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
     else:
         axes.text(0.5, 0.5, "no evidence yet", transform=axes.transAxes, ha="center", color=_GREY)
+    for at, verdict in marks:
+        sign, colour = _VERDICTS[verdict]
+        axes.plot([_time(at)], [0.03], sign, color=colour, markersize=7, clip_on=False,
+                  transform=axes.get_xaxis_transform(), gid=f"verdict-{verdict}")  # fmt: skip
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.grid(axis="y", alpha=0.25)
-    _date_axis(axes, empty=not any(series.values()))
-    return _png(figure)
+    _date_axis(panels[-1], empty=not any(series.values()))
+    return picture(figure, kind)
 
 
 def data_uri(png: bytes) -> str:
@@ -147,18 +168,7 @@ def data_uri(png: bytes) -> str:
 
 
 def _figure(height: float) -> Any:
-    # Not pyplot: it keeps global state and figures alive, and tasks run in threads.
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(9, height), dpi=110, layout="constrained")
-
-
-def _png(figure: Any) -> bytes:
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    stream = BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
-    return stream.getvalue()
+    return figure_of(9, height)
 
 
 def _time(at: float) -> datetime:

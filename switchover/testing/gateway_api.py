@@ -9,12 +9,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import jsonschema_rs
+
+from switchover.testing.stand_in import StandInServer
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 253}
 _GROUP = {"type": "string", "maxLength": 253}
@@ -101,7 +103,7 @@ class GatewayApiServer:
     patches: list[dict[str, Any]] = field(default_factory=list)
     certificate: Path | None = None
     _looks: int = 0
-    _server: ThreadingHTTPServer | None = None
+    _server: StandInServer | None = None
     _lock: Any = field(default_factory=threading.Lock)
 
     @property
@@ -187,8 +189,7 @@ class GatewayApiServer:
         }
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = StandInServer(("127.0.0.1", 0), self._handler())
         if self.certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(self.certificate)

@@ -11,15 +11,27 @@ from typing import Any
 
 from switchover.canonical import canonical, digest_of
 from switchover.errors import InputError, LostRace
-from switchover.judge.block import Block
+from switchover.judge.block import Block, Tally
+from switchover.judge.sample import Sample
 from switchover.ledger.chain import Chain, Link, stamp
 from switchover.ledger.copy import Copy, Head, PlanRow
-from switchover.ledger.intake import check_blocks, intervals
+from switchover.ledger.intake import by_part, check_blocks, intervals
 from switchover.ledger.step import Step, entry_of, first, following
 from switchover.machine.apply import begin
 from switchover.machine.event import Event, Started
 from switchover.machine.state import State
-from switchover.ports import Effect, Entry, Fold, Ingested, Ledger, Record, StoredPlan
+from switchover.ports import (
+    SAMPLES_KEPT,
+    Effect,
+    Entry,
+    Fold,
+    Ingested,
+    Ledger,
+    Part,
+    Record,
+    StageTally,
+    StoredPlan,
+)
 
 _NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -33,6 +45,8 @@ class _Migration:
     cursor: str = ""
     evidence: str | None = None
     blocks: dict[str, Block] = field(default_factory=dict)
+    tallies: dict[tuple[int, int, str, str], Tally] = field(default_factory=dict)
+    samples: dict[int, list[Sample]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -62,6 +76,7 @@ class InMemoryLedger:
         self._migrations: dict[str, _Migration] = {}
         self._effects: dict[str, _Queued] = {}
         self._blocks: set[str] = set()
+        self._samples: set[str] = set()
 
     def create(
         self,
@@ -140,16 +155,29 @@ class InMemoryLedger:
         with self._lock:
             return self._known(migration).cursor
 
-    def ingest(self, migration: str, blocks: Sequence[Block], cursor: str, fold: Fold) -> Ingested:
-        """Store and fold what is new; ``fold`` runs for fresh blocks or when nothing is stored."""
+    def ingest(
+        self,
+        migration: str,
+        blocks: Sequence[Block],
+        cursor: str,
+        fold: Fold,
+        *,
+        always: bool = False,
+        part: Part | None = None,
+    ) -> Ingested:
+        """Store and fold what is new; ``fold`` runs for fresh blocks, when nothing is stored, or
+        ``always``."""
         check_blocks(migration, blocks)
         with self._lock:
             known = self._known(migration)
             unique = {block.id: block for block in blocks}
             fresh = [block for block in unique.values() if block.id not in self._blocks]
             text = known.evidence
-            if fresh or text is None:
-                text = canonical(fold(None if text is None else json.loads(text), fresh))
+            if fresh or always or text is None:
+                document = fold(None if text is None else json.loads(text), fresh)
+                text = canonical(document)
+                for key, fresh_sum in by_part(document, fresh, part).items():
+                    known.tallies.setdefault(key, Tally()).add(fresh_sum)
             self._blocks.update(block.id for block in fresh)
             known.blocks.update((block.id, block) for block in fresh)
             known.evidence, known.cursor = text, cursor
@@ -161,6 +189,23 @@ class InMemoryLedger:
             text = self._known(migration).evidence
             document: dict[str, Any] | None = None if text is None else json.loads(text)
             return document
+
+    def tallies(self, migration: str, attempt: int) -> list[StageTally]:
+        """The sums of an attempt by stage, metric and system."""
+        with self._lock:
+            held = sorted(self._known(migration).tallies.items())
+            return [
+                StageTally(*key, replace(tally, sketch=dict(tally.sketch)))
+                for key, tally in held
+                if key[0] == attempt
+            ]
+
+    def blocks(self, migration: str, since: float, until: float) -> Iterator[Block]:
+        """Stored blocks in order of time."""
+        with self._lock:
+            held = list(self._known(migration).blocks.values())
+        wanted = [block for block in held if since <= block.start < until]
+        yield from sorted(wanted, key=lambda block: (block.start, block.id))
 
     def rates(
         self, migration: str, metric: str, *, since: float = 0.0, bins: int = 60
@@ -184,6 +229,24 @@ class InMemoryLedger:
             {"at": (begin + place * width) / 1000, "system": system, "n": n, "bad": bad}
             for (place, system), (n, bad) in sorted(sums.items())
         ]
+
+    def keep_samples(self, migration: str, attempt: int, new: Sequence[Sample]) -> int:
+        """Store those that are not there yet, and keep the newest."""
+        with self._lock:
+            held = self._known(migration).samples
+            added = {s.id: s for s in new if s.id not in self._samples}
+            self._samples.update(added)
+            everything = [*held.get(attempt, ()), *(_copy_sample(s) for s in added.values())]
+            everything.sort(key=lambda sample: (-sample.at, sample.id))
+            held[attempt] = everything[:SAMPLES_KEPT]
+            for sample in everything[SAMPLES_KEPT:]:
+                self._samples.discard(sample.id)
+            return len(added)
+
+    def samples(self, migration: str, attempt: int) -> list[Sample]:
+        """The stored disagreements of an attempt, newest first."""
+        with self._lock:
+            return list(self._known(migration).samples.get(attempt, ()))
 
     def claim_effects(self, *, now: datetime, lease: float, limit: int = 20) -> list[Effect]:
         """Lease what is due, oldest first."""
@@ -295,3 +358,7 @@ def _copy(plan: StoredPlan) -> StoredPlan:
 
 def _copy_effect(effect: Effect) -> Effect:
     return Effect(effect.key, effect.kind, json.loads(canonical(effect.payload)))
+
+
+def _copy_sample(sample: Sample) -> Sample:
+    return Sample.from_json(sample.to_json())

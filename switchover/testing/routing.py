@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from switchover.errors import StaleEpoch
 from switchover.judge.block import Block
+from switchover.judge.heartbeat import Heartbeat
+from switchover.judge.sample import Sample
 from switchover.machine.propagation import Acknowledgement, Halt, Propagation
 from switchover.machine.snapshot import Snapshot
-from switchover.observe.stream import BEGINNING, entry_number, readable_block
+from switchover.observe.stream import BEGINNING, entry_number, readable_block, readable_sample
 from switchover.routing.store import SAFE_MODES, halt_refusal, halted_snapshot
 
 
@@ -91,8 +94,11 @@ class InMemoryBlockStream:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entries: dict[str, list[tuple[int, str]]] = {}
+        self._came: dict[int, float] = {}
+        self._heartbeats: dict[str, dict[str, tuple[float, Heartbeat]]] = {}
         self._given_out = 0
         self.mismatches: dict[str, list[str]] = {}
+        self._trimmed: dict[str, int] = {}
 
     def append(self, migration: str, payloads: Iterable[str]) -> None:
         """Add blocks, as JSON."""
@@ -100,6 +106,30 @@ class InMemoryBlockStream:
             for payload in payloads:
                 self._given_out += 1
                 self._entries.setdefault(migration, []).append((self._given_out, payload))
+                self._came[self._given_out] = time.monotonic()
+
+    def say(self, migration: str, heartbeat: Heartbeat) -> None:
+        """Leave a recorder's heartbeat in place of its last one."""
+        with self._lock:
+            told = self._heartbeats.setdefault(migration, {})
+            told[heartbeat.recorder] = (time.monotonic(), heartbeat)
+
+    def heartbeats(self, migration: str) -> list[Heartbeat]:
+        """The last word of every recorder; ``silent`` grows from what it was said with."""
+        with self._lock:
+            return [
+                replace(heartbeat, silent=heartbeat.silent + time.monotonic() - at)
+                for at, heartbeat in self._heartbeats.get(migration, {}).values()
+            ]
+
+    def forget(self, migration: str, heartbeats: Iterable[Heartbeat]) -> None:
+        """Drop these heartbeats, unless their recorders have said something else since."""
+        with self._lock:
+            told = self._heartbeats.get(migration, {})
+            for heartbeat in heartbeats:
+                _, last = told.get(heartbeat.recorder, (0.0, None))
+                if last is not None and last.to_json() == heartbeat.to_json():
+                    del told[heartbeat.recorder]
 
     def add(self, *blocks: Block) -> None:
         """Add blocks of any migration."""
@@ -110,6 +140,22 @@ class InMemoryBlockStream:
         """Add samples of disagreement, as JSON."""
         with self._lock:
             self.mismatches.setdefault(migration, []).extend(payloads)
+
+    def read_mismatches(self, migration: str) -> tuple[list[Sample], str]:
+        """All samples that were not trimmed yet, and the cursor after them."""
+        with self._lock:
+            trimmed = self._trimmed.get(migration, 0)
+            payloads = list(self.mismatches.get(migration, []))
+        found = map(readable_sample, payloads)
+        samples = [sample for sample in found if sample is not None]
+        return samples, f"{trimmed + len(payloads)}-0" if payloads else ""
+
+    def trim_mismatches(self, migration: str, upto: str) -> None:
+        """Forget every sample up to and including the cursor ``upto``."""
+        with self._lock:
+            gone = max(0, entry_number(upto)[0] - self._trimmed.get(migration, 0))
+            del self.mismatches.get(migration, [])[:gone]
+            self._trimmed[migration] = self._trimmed.get(migration, 0) + gone
 
     def read(self, migration: str, after: str, limit: int) -> tuple[list[Block], str, int]:
         """Up to ``limit`` entries after the cursor: blocks, new cursor, malformed entries."""
@@ -133,3 +179,11 @@ class InMemoryBlockStream:
             kept = [entry for entry in self._entries.get(migration, []) if (entry[0], 0) > end]
             if migration in self._entries:
                 self._entries[migration] = kept
+
+    def discard(self, migration: str, age: float) -> None:
+        """Forget every entry that came more than ``age`` seconds ago, collected or not."""
+        oldest = time.monotonic() - age
+        with self._lock:
+            entries = self._entries.get(migration, [])
+            if entries:
+                self._entries[migration] = [e for e in entries if self._came[e[0]] >= oldest]

@@ -7,10 +7,12 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
+
+from switchover.testing.stand_in import StandInServer
 
 _SCOPES = {
     "chat.postMessage": "chat:write",
@@ -49,7 +51,7 @@ class SlackServer:
     calls: dict[str, int] = field(default_factory=dict)
     troubles: dict[str, deque[Trouble]] = field(default_factory=dict)
     page: int = 100
-    _server: ThreadingHTTPServer | None = None
+    _server: StandInServer | None = None
     _lock: Any = field(default_factory=threading.Lock)
 
     @property
@@ -63,8 +65,7 @@ class SlackServer:
         self.troubles.setdefault(method, deque()).extend(troubles)
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = StandInServer(("127.0.0.1", 0), self._handler())
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 

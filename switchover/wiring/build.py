@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from switchover.clock import SystemClock
 from switchover.engine.context import Context, ItemPorts
 from switchover.wiring.handlers import handlers
-from switchover.wiring.lazy import LazyAdapters, LazyChecks, LazyData, open_items
+from switchover.wiring.lazy import LazyAdapters, LazyChecks, LazyData, open_items, sources
 from switchover.wiring.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def build_context(settings: Settings) -> Context:
         handlers=handlers(settings, ledger),
         splits=splits,
         items=ItemPorts(open_items, RedisItemTracker(settings.redis_url)),
+        sources=sources,
     )
 
 

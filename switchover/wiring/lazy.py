@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from switchover.plan.spec import Check, Consumer, DataCheck, Plan
 from switchover.plan.work_items import ItemTable
-from switchover.ports import CheckResult, ItemStore
+from switchover.ports import CheckResult, ItemStore, MetricSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
 
 
 class LazyChecks:
@@ -45,3 +54,21 @@ def open_items(table: ItemTable, side: str) -> ItemStore:
     from switchover.integrity.items import SqlItemStore
 
     return SqlItemStore(table, side)
+
+
+def sources(plan: Plan) -> Sequence[MetricSource]:
+    """What a plan reads besides the recorder; see :mod:`switchover.observe.sources`."""
+    if not plan.sources:
+        return ()
+    from contextlib import contextmanager
+
+    from switchover.integrity.database import address, limited, reaching
+    from switchover.observe.sources import open_sources
+
+    @contextmanager
+    def connect(database: str, what: str) -> Iterator[Connection]:
+        url = limited(address(database, os.environ, what), what, "")
+        with reaching(what, url) as connection:
+            yield connection
+
+    return open_sources(plan, os.environ, connect)

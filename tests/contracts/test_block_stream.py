@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 import redis
 
 from switchover.judge.block import Block
+from switchover.judge.heartbeat import Heartbeat
 from switchover.observe.stream import RedisBlockStream
 from switchover.testing.routing import InMemoryBlockStream
 
@@ -120,3 +122,71 @@ def test_entry_without_a_block_is_malformed(redis_url: str, name: str) -> None:
         client.xadd(f"switchover:{{{name}}}:blocks", {"x": "1"})
         client.xadd(f"switchover:{{{name}}}:blocks", {"b": b"\xff\xfe"})
     assert RedisBlockStream(redis_url).read(name, "", 10)[2] == 2
+
+
+def heartbeat(recorder: str, upto: int, **more: object) -> Heartbeat:
+    said = Heartbeat(recorder, upto, 0, 5.0, 1_700_000_000.0, "host:1")
+    return replace(said, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.req("O1")
+def test_last_heartbeat_of_each_recorder_is_kept(stream: Stream, name: str) -> None:
+    """A newer one takes the place of the older; other migrations have their own."""
+    assert stream.heartbeats(name) == []
+    for said in (heartbeat("a", 1), heartbeat("b", 5, dropped=2), heartbeat("a", 3, ended=True)):
+        stream.say(name, said)
+    stream.say(f"other-{name}", heartbeat("c", 1))
+    heard = sorted(stream.heartbeats(name), key=lambda said: said.recorder)
+    assert [replace(said, silent=0.0) for said in heard] == [
+        heartbeat("a", 3, ended=True), heartbeat("b", 5, dropped=2),
+    ]  # fmt: skip
+    assert all(0 <= said.silent < 60 and not said.overdue for said in heard)
+
+
+@pytest.mark.req("O1")
+def test_forgotten_recorder_is_heard_of_again_when_it_speaks(stream: Stream, name: str) -> None:
+    """One that was only slow is not lost for good."""
+    stream.say(name, heartbeat("a", 1))
+    stream.say(name, heartbeat("b", 1))
+    stream.forget(name, [said for said in stream.heartbeats(name) if said.recorder == "a"])
+    stream.forget(name, [heartbeat("nobody", 1)])
+    stream.forget(name, [])
+    assert [said.recorder for said in stream.heartbeats(name)] == ["b"]
+    stream.say(name, heartbeat("a", 2))
+    assert {said.recorder for said in stream.heartbeats(name)} == {"a", "b"}
+
+
+@pytest.mark.req("O1")
+def test_word_said_meanwhile_is_not_forgotten(stream: Stream, name: str) -> None:
+    """A sign-off that comes while an older heartbeat is being dropped stays."""
+    stream.say(name, heartbeat("a", 1))
+    old = stream.heartbeats(name)
+    stream.say(name, heartbeat("a", 1, ended=True))
+    stream.forget(name, old)
+    assert [said.ended for said in stream.heartbeats(name)] == [True]
+
+
+@pytest.mark.req("O1")
+def test_discarding_by_age_spares_what_is_younger(stream: Stream, name: str) -> None:
+    """What nobody will collect goes when it is old, and nothing before."""
+    stream.discard(name, 60.0)
+    fill(stream, name, 1, 2)
+    stream.discard(name, 60.0)
+    assert len(stream.read(name, "", 10)[0]) == 2
+    # From the future all of it is old.
+    stream.discard(name, -60.0)
+    assert stream.read(name, "", 10)[0] == []
+
+
+@pytest.mark.req("O1")
+def test_foreign_heartbeats_are_left_out(redis_url: str, name: str) -> None:
+    """What another program left says nothing of a recorder, and hides none."""
+    stream = RedisBlockStream(redis_url)
+    stream.say(name, heartbeat("a", 1))
+    with redis.Redis.from_url(redis_url) as client:
+        for number, line in enumerate(("", "x {}", "1 {}", "1 []", '1 {"recorder": 1}')):
+            client.hset(f"switchover:{{{name}}}:recorders", f"foreign-{number}", line)
+        broken = heartbeat("b", 1).to_json().replace('"upto":1', '"upto":-1')
+        client.hset(f"switchover:{{{name}}}:recorders", "b", f"1 {broken}")
+        assert client.ttl(f"switchover:{{{name}}}:recorders") > 86_400
+    assert [said.recorder for said in stream.heartbeats(name)] == ["a"]

@@ -58,6 +58,21 @@ def test_a_delivery_that_brings_nothing_new_does_not_fold(ledger: Ledger) -> Non
     assert ledger.cursor("mood") == "6-0"
 
 
+@pytest.mark.req("O6")
+def test_a_delivery_can_ask_to_be_folded_without_anything_new(ledger: Ledger) -> None:
+    """What is not in blocks, such as that a source can't be read, changes the evidence too."""
+    begin_migration(ledger)
+    ledger.ingest("mood", [_block(1)], "5-0", _count)
+
+    def note(known: dict[str, Any] | None, blocks: Sequence[Block]) -> dict[str, Any]:
+        return {**(known or {}), "note": len(blocks)}
+
+    got = ledger.ingest("mood", [_block(1)], "6-0", note, always=True)
+    assert (got.fresh, got.evidence["n"], got.evidence["note"]) == (0, 10, 0)
+    assert ledger.evidence("mood") == got.evidence
+    assert ledger.ingest("mood", [], "6-0", note, always=True).fresh == 0
+
+
 def test_a_failing_fold_stores_no_block(ledger: Ledger) -> None:
     """Blocks, evidence and cursor move together or not at all."""
     begin_migration(ledger)
@@ -117,3 +132,59 @@ def test_rates_count_per_interval_and_system(ledger: Ledger) -> None:
     assert ledger.rates("mood", "unheard_of") == []
     with pytest.raises(InputError, match="intervals"):
         ledger.rates("mood", "agreement", bins=0)
+
+
+@pytest.mark.req("O5")
+def test_stored_blocks_are_read_back_in_order_of_time(ledger: Ledger) -> None:
+    """Exactly as they came, those of the interval and of the migration only."""
+    begin_migration(ledger)
+    begin_migration(ledger, "other")
+    batch = [_block(n, start=60.0 * n) for n in (3, 1, 2, 0)]
+    ledger.ingest("mood", batch, "1-0", _count)
+    ledger.ingest("other", [replace(_block(9, start=60.0), migration="other")], "1-0", _count)
+    found = list(ledger.blocks("mood", 60.0, 180.0))
+    assert found == [_block(1, start=60.0), _block(2, start=120.0)]
+    assert len(list(ledger.blocks("mood", 0.0, float("inf")))) == 4
+    assert list(ledger.blocks("mood", 999.0, float("inf"))) == []
+    with pytest.raises(InputError, match="no migration"):
+        list(ledger.blocks("unheard-of", 0.0, 1.0))
+
+
+@pytest.mark.req("O3")
+@pytest.mark.req("INV4")
+def test_stages_are_summed_up_once_however_often_blocks_come(ledger: Ledger) -> None:
+    """By attempt, stage, metric and system; what belongs to no stage is left out."""
+    begin_migration(ledger)
+
+    def part(document: dict[str, Any], block: Block) -> tuple[int, int] | None:
+        assert block.id in document["ids"], "asked before the fold"
+        return None if block.start < 0 else (1, int(block.start // 100))
+
+    def deliver(*blocks: Block) -> None:
+        ledger.ingest("mood", blocks, "1-0", _count, part=part)
+
+    deliver(_block(1), _block(2, bad=3), _block(3, start=100.0), _block(4, start=-5.0))
+    deliver(_block(2), _block(5, start=50.0), _block(6, system="candidate"))
+    found = {(t.stage, t.system): t.tally for t in ledger.tallies("mood", 1)}
+    assert list(found) == [(0, "candidate"), (0, "pair"), (1, "pair")]
+    sums = found[0, "pair"]
+    assert (sums.n, sums.bad, sums.total, sums.total_squares) == (30, 5, 4.5, 6.75)
+    assert sums.sketch == {-3: 12, 12: 18}
+    assert ledger.tallies("mood", 2) == []
+    with pytest.raises(InputError):
+        ledger.tallies("nobody", 1)
+
+
+@pytest.mark.req("O3")
+def test_concurrent_deliveries_lose_no_sum(ledger: Ledger) -> None:
+    """Collectors at the same time add up to what was delivered."""
+    begin_migration(ledger)
+
+    def deliver(number: int) -> None:
+        batch = [_block(number), _block(1000 + number % 3)]
+        ledger.ingest("mood", batch, "1-0", _count, part=lambda document, block: (1, 1))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(deliver, range(12)))
+    (found,) = ledger.tallies("mood", 1)
+    assert found.tally.n == 150

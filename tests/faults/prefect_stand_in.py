@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
+
+from switchover.testing.stand_in import StandInServer
 
 
 class PrefectStandIn:
@@ -14,7 +16,7 @@ class PrefectStandIn:
 
     def __init__(self) -> None:
         self.runs: dict[str, dict[str, Any]] = {}
-        self._server: ThreadingHTTPServer | None = None
+        self._server: StandInServer | None = None
         self._lock = threading.Lock()
 
     @property
@@ -23,8 +25,7 @@ class PrefectStandIn:
         return f"http://127.0.0.1:{self._server.server_address[1]}/api"
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = StandInServer(("127.0.0.1", 0), self._handler())
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 

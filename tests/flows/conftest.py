@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from switchover.launcher.prefect_api import FINAL, RunState
 from switchover.plan.load import LoadedPlan, digest, restore_plan
 from switchover.ports import CheckResult
 from switchover.testing.embedded.stack import Stack
+from switchover.testing.stand_in import StandInServer
 from switchover.wiring import build_context, build_ledger, load_settings, open_launcher
 
 ROOT = Path(__file__).parents[2]
@@ -63,8 +64,7 @@ class Service:
             def log_message(self, format: str, *args: Any) -> None:
                 """Keep the test's output for the test."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = StandInServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

@@ -26,7 +26,7 @@ def test_monitor_rolls_back_a_bad_candidate_while_people_are_asked(land: Any, jo
     journey.step()
     journey.step()
     waiting = journey.ask()
-    journey.evidence(bad=0.6)
+    journey.evidence(bad=0.6, disagree=0.05)
     kind, _, message = journey.run("monitor/monitor")
     assert kind == "COMPLETED", message
     assert f"{journey.migration}: " in message
@@ -43,8 +43,9 @@ def test_monitor_rolls_back_a_bad_candidate_while_people_are_asked(land: Any, jo
         if row["kind"] == "incident_report"
     ]
     assert journey.case.state.incident in Path(reports[-1]).read_text(encoding="utf-8")
-    incident = journey.artifacts()["incident"]["data"]
-    assert "success" in incident
+    artifacts = journey.artifacts()
+    assert "success" in artifacts["incident"]["data"]
+    assert "| `score` | beyond the tolerance |" in artifacts["mismatches"]["data"]
 
 
 @pytest.mark.req("P5", "INV5")

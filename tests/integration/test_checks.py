@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from switchover.checks.runner import HttpCheckRunner
 from switchover.errors import InputError
 from switchover.plan.spec import Check, Plan
 from switchover.ports import CheckResult
+from switchover.testing.stand_in import StandInServer
 
 Respond = Callable[["Handler", bytes], None]
 
@@ -50,10 +51,9 @@ class Handler(BaseHTTPRequestHandler):
         """Silent: tests read what was seen."""
 
 
-class Server(ThreadingHTTPServer):
+class Server(StandInServer):
     """A real server on loopback that remembers what it was asked."""
 
-    daemon_threads = True
     request_queue_size = 64
 
     def __init__(self) -> None:

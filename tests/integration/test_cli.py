@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from sqlalchemy import create_engine
 
 from switchover import Recorder
 from switchover.engine.advance import take_step
 from switchover.engine.collect import collect
 from switchover.engine.work import record_work
+from switchover.ledger import SqlLedger, schema
+from switchover.machine.state import State
 from switchover.ports import CheckResult
+from switchover.testing.embedded import stack
 from switchover.wiring import build_context, load_settings
+from tests.integration.sources.running import serving
 
 CLOSED = "127.0.0.1:9"
 
@@ -248,6 +254,31 @@ def test_a_rollback_without_anything_says_so(running: Cli, monkeypatch: pytest.M
     assert "Redis" in answer.err
     assert "database" in answer.err
     assert len(answer.err.splitlines()) == 1
+
+
+@pytest.mark.req("K6")
+def test_deploying_brings_the_ledger_up_to_date(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an update one command is enough: the tables first, then the flows that need them."""
+    ledger = tmp_path / "ledger.sqlite"
+    config = schema._config()
+    engine = create_engine(f"sqlite:///{ledger}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    assert "run `switchover deploy`" in cli("list").err
+    met: list[list[State]] = []
+    monkeypatch.setattr(
+        stack, "deploy", lambda *_: met.append(SqlLedger(f"sqlite:///{ledger}").migrations())
+    )
+    monkeypatch.chdir(Path(__file__).parents[2])
+    with serving(lambda _: (200, b"true", "application/json")) as port:
+        monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{port}/api")
+        assert cli("deploy").code == 0
+    assert met == [[]]
+    assert cli("list").code == 0
 
 
 def test_prefect_is_named_when_it_is_down(running: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

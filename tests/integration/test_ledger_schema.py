@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import MetaData, create_engine, insert, select, text
 
 import switchover.ledger
 from switchover.errors import DependencyUnavailable, InputError
-from switchover.ledger import SqlLedger, upgrade, verify
+from switchover.judge.block import Block
+from switchover.ledger import SqlLedger, schema, upgrade, verify
 from switchover.ledger.schema import VERSION_TABLE
 from switchover.ledger.tables import metadata
+from switchover.machine.event import Held, Resumed
+from switchover.ports import Effect, Record
 from switchover.testing.ledger import begin_migration
 
 
@@ -34,6 +39,60 @@ def test_upgrading_twice_changes_nothing(url: str) -> None:
     upgrade(ledger.engine)
     assert ledger.read("mood") == made
     assert verify(ledger) == []
+
+
+@pytest.mark.req("K6")
+def test_a_ledger_of_the_first_version_keeps_what_it_holds(url: str, tmp_path: Path) -> None:
+    """Its entries verify, its blocks are folded no second time, and it goes on from there."""
+    made, blocks = fill_first_version(url, tmp_path)
+    with pytest.raises(DependencyUnavailable, match=r"version 0001.*switchover deploy"):
+        SqlLedger(url).migrations()
+    upgrade(url)
+    upgrade(url)
+    ledger = SqlLedger(url)
+    assert verify(ledger) == []
+    assert ledger.read("mood") == made
+    assert [entry.kind for entry in ledger.entries("mood")] == ["started", "held"]
+    assert list(ledger.blocks("mood", 0.0, 1e12)) == blocks
+    assert [(e["key"], e["status"]) for e in ledger.effects("mood")] == [("k1", "pending")]
+    assert (ledger.samples("mood", 1), ledger.tallies("mood", 1)) == ([], [])
+    again = ledger.ingest("mood", blocks, "2-0", lambda known, fresh: {"never": len(fresh)})
+    assert (again.fresh, again.evidence) == (0, {"seen": 3})
+    ledger.append("mood", 2, Resumed(3.0, "ann", "on"), at=made_at(3), actor="ann")
+    assert verify(ledger) == []
+
+
+def made_at(second: int) -> datetime:
+    return datetime(2026, 1, 5, 12, 0, second, tzinfo=UTC)
+
+
+def fill_first_version(url: str, directory: Path) -> tuple[Record, list[Block]]:
+    """Tables of version 0001 alone, with a migration's rows in them, column by column."""
+    source = f"sqlite:///{directory / 'source.sqlite'}"
+    upgrade(source)
+    ledger = SqlLedger(source)
+    begin_migration(ledger, at=made_at(1), effects=[Effect("k1", "slack", {"text": "begun"})])
+    made = ledger.append("mood", 1, Held(2.0, "ann", "lunch"), at=made_at(2), actor="ann")
+    blocks = [
+        Block(f"b{i}", "mood", "success_rate", "candidate", 100.0 + i, 5.0, n=10, bad=i)
+        for i in range(3)
+    ]
+    ledger.ingest("mood", blocks, "1-0", lambda known, fresh: {"seen": len(fresh)})
+    config = schema._config()
+    engine, old = create_engine(url), MetaData()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        old.reflect(connection)
+        old.remove(old.tables[VERSION_TABLE])
+        with ledger.engine.connect() as full:
+            for table in old.sorted_tables:
+                rows = full.execute(select(*table.columns)).mappings().all()
+                if rows:
+                    connection.execute(insert(table), [dict(row) for row in rows])
+    engine.dispose()
+    ledger.close()
+    return made, blocks
 
 
 @pytest.mark.req("K6")

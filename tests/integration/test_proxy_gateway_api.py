@@ -4,7 +4,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from switchover.machine.snapshot import Snapshot
 from switchover.routing.proxies.gateway_api import GatewayApiSplit
 from switchover.testing.embedded.ports import free_port
 from switchover.testing.gateway_api import GatewayApiServer
+from switchover.testing.stand_in import StandInServer
 
 pytestmark = pytest.mark.req("T11")
 
@@ -70,7 +71,7 @@ def api_of_somebody_else() -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing."""
 
-    with HTTPServer(("127.0.0.1", 0), Page) as server:
+    with StandInServer(("127.0.0.1", 0), Page) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()

@@ -76,7 +76,7 @@ class Traffic:
         command = [
             sys.executable, "-m", "examples.mood.traffic", "--migration", migration,
             "--legacy", legacy, "--candidate", candidate, "--rate", str(rate),
-            "--until-stopped", "--flush-every", "0.5", "--memory-every", "0.25",
+            "--until-stopped", "--flush-every", "0.2", "--memory-every", "0.2",
             "--report", str(self._report),
         ]  # fmt: skip
         if data is not None:

@@ -15,7 +15,9 @@ from switchover.plan.rules import (
     references,
     schedule,
     secrets,
+    sources,
     stages,
+    targets,
     work_items,
 )
 from switchover.plan.rules.finding import Finding, Rule
@@ -33,8 +35,10 @@ RULES: tuple[Rule, ...] = tuple(
         references,
         schedule,
         secrets,
+        sources,
         stages,
         work_items,
+        targets,
     )
     for found in vars(module).values()
     if isinstance(found, Rule)

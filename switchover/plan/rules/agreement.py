@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 from itertools import pairwise
 
 from switchover.judge.agreement import Agreement
-from switchover.judge.path import parse
+from switchover.judge.path import ANY, parse
+from switchover.plan.agreement import FieldRule
 from switchover.plan.draft import Draft
 from switchover.plan.rules.finding import Finding, rule
-from switchover.plan.spec import FieldRule
 from switchover.plan.tree import Path
+
+#: The ways to compare that read each option.
+_READS = {
+    "absolute": ("number",),
+    "relative": ("number",),
+    "categories": ("category",),
+    "same": ("category",),
+    "key": ("keyed", "order"),
+    "normalise": ("text",),
+    "within": ("timestamp",),
+    "owner": ("ignore",),
+    "until": ("ignore",),
+}
+#: How long before its end a rule to ignore a field is pointed at.
+_SOON = timedelta(days=14)
 
 
 @rule("agreement")
@@ -28,7 +44,9 @@ def comparisons_are_complete(draft: Draft) -> Iterator[Finding]:
             yield Finding((*at, "path"), f"'{field.path}' has a rule in fields[{seen[field.path]}]",
                           "keep one of them")  # fmt: skip
         seen.setdefault(field.path, index)
-        yield from _tolerance(at, field)
+        yield from _options(at, field)
+        if field.compare == "ignore":
+            yield from _ignored(at, field, draft.now.date())
     for index, path in enumerate(draft.plan.agreement.redact):
         if not _is_path(path):
             yield Finding(("agreement", "redact", index), f"'{path}' is not the path of a field",
@@ -38,10 +56,11 @@ def comparisons_are_complete(draft: Draft) -> Iterator[Finding]:
 @rule("agreement")
 def comparisons_fit_together(draft: Draft) -> Iterator[Finding]:
     """No rule lies below another, which would compare the whole of it."""
-    if draft.plan.agreement is None or any(comparisons_are_complete.check(draft)):
+    faults = (found for found in comparisons_are_complete.check(draft) if not found.warning)
+    if draft.plan.agreement is None or any(faults):
         return
     try:
-        Agreement.from_dict(draft.plan.agreement.model_dump(mode="json"))
+        Agreement.from_dict(draft.plan.agreement.document(), draft.now)
     except ValueError as error:
         yield Finding(("agreement", "fields"), str(error).removeprefix("agreement: "),
                       "keep the rule of the whole, or those of its parts")  # fmt: skip
@@ -54,17 +73,44 @@ def _is_path(text: str) -> bool:
         return False
 
 
-def _tolerance(at: Path, field: FieldRule) -> Iterator[Finding]:
-    for key in ("absolute", "relative"):
-        if getattr(field, key) is not None and field.compare != "number":
-            yield Finding((*at, key), f"{key} means nothing to compare: {field.compare}",
-                          "use compare: number, or remove it")  # fmt: skip
+def _options(at: Path, field: FieldRule) -> Iterator[Finding]:
+    for key, value in field.model_dump(exclude_defaults=True).items():
+        kinds = _READS.get(key)
+        if kinds is not None and value is not None and field.compare not in kinds:
+            verb = "mean" if key.endswith("ies") else "means"
+            yield Finding((*at, key), f"{key} {verb} nothing to compare: {field.compare}",
+                          f"use compare: {' or '.join(kinds)}, or remove "
+                          f"{'them' if verb == 'mean' else 'it'}")  # fmt: skip
     if field.compare == "number" and field.absolute is None and field.relative is None:
         yield Finding((*at, "compare"), "numbers are compared without a tolerance",
                       "add absolute: or relative:, or use compare: exact")  # fmt: skip
-    if field.categories is not None and field.compare != "category":
-        yield Finding((*at, "categories"), f"categories mean nothing to compare: {field.compare}",
-                      "use compare: category, or remove them")  # fmt: skip
+    if field.compare == "text" and not field.normalise:
+        yield Finding((*at, "compare"), "text is compared without a normaliser",
+                      "add normalise: [trim, whitespace], or use compare: exact")  # fmt: skip
+    if field.compare == "keyed" and field.key is None:
+        yield Finding((*at, "compare"), "items are paired by key, and no key is named",
+                      "add key: with a path inside an item, like key: id")  # fmt: skip
+    if field.key is not None and (not _is_path(field.key) or ANY in parse(field.key)):
+        yield Finding((*at, "key"), f"'{field.key}' does not lead to one value of an item",
+                      "write it like id or product.code")  # fmt: skip
     if any(left >= right for left, right in pairwise(field.categories or ())):
         yield Finding((*at, "categories"), "the edges do not rise",
                       "sort them, and name each once")  # fmt: skip
+
+
+def _ignored(at: Path, field: FieldRule, today: date) -> Iterator[Finding]:
+    """What nobody looks at any more is looked after by somebody, and for a time only."""
+    later = f"mend the field, or ask {field.owner} for a later day"
+    if field.owner is None and field.until is None:
+        yield Finding((*at, "compare"), f"'{field.path}' is ignored for ever, and nobody owns that",
+                      "add owner: and until:, its last day", warning=True)  # fmt: skip
+    elif field.until is None or field.owner is None:
+        missing = "until" if field.until is None else "owner"
+        yield Finding((*at, "compare"), f"a rule to ignore a field lacks {missing}",
+                      f"add {missing}:, or leave out both")  # fmt: skip
+    elif field.until < today:
+        yield Finding((*at, "until"), f"'{field.path}' counts again since {field.until} is over",
+                      later, warning=True)  # fmt: skip
+    elif field.until - today <= _SOON:
+        yield Finding((*at, "until"), f"'{field.path}' counts again after {field.until}",
+                      later, warning=True)  # fmt: skip

@@ -15,6 +15,12 @@ def gates_have_names_of_their_own(draft: Draft) -> Iterator[Finding]:
     yield from _twice("gates", [gate.name or gate.metric for gate in draft.plan.gates], draft)
 
 
+@rule("targets")
+def targets_have_names_of_their_own(draft: Draft) -> Iterator[Finding]:
+    """Two targets on one metric need names."""
+    yield from _twice("targets", [t.name or t.metric for t in draft.plan.targets], draft)
+
+
 @rule("consumers")
 def consumers_have_names_of_their_own(draft: Draft) -> Iterator[Finding]:
     """A consumer is known by its name."""

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import random
 import textwrap
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from switchover.cli import judge
 from switchover.cli.main import run
+from switchover.judge.block import Block
+from switchover.machine.event import Aborted, StageEntered, Started
+from switchover.testing.ledger import InMemoryLedger, begin_migration
 
 PLAN = textwrap.dedent("""\
     switchover: 1
@@ -98,7 +104,7 @@ def test_a_bad_recording_is_stopped(
     first = next(look for look in looks_of(out) if look["verdict"] == "rollback")
     assert first["at"] == START + 16 * 60
     assert {g["gate"]: g["verdict"] for g in first["gates"]}["success"] == "rollback"
-    assert "would have rolled back" in err
+    assert "stops at 2026-05-28T20:43:00+00:00 after 16 min by gate success" in err
     code, out, again = replayed(capsys, plan, file)
     assert (code, again) == (1, err)
     assert "canary 100 %: rollback" in out
@@ -141,7 +147,7 @@ def test_the_options_change_the_walk(
         (["--every", "60"], "--every: '60' is not a duration"),
         (["--every", "0s"], "--every: 0s is no time between two looks"),
         (["--stage", "canary-11"], "--stage: there is no 'canary-11'; one of shadow, canary-10"),
-        (["--plot", "evidence.pdf"], "let its name end in .png"),
+        (["--plot", "evidence.pdf"], "let its name end in .svg or .png"),
         (["--plot", "nowhere/evidence.png"], "there is no folder"),
         (["--observations", "none.csv"], "none.csv: can't be read"),
     ],
@@ -182,3 +188,165 @@ def test_the_evidence_is_drawn(
     file = recording(tmp_path, 5, bad_from=2)
     assert replayed(capsys, plan, file, "--plot", str(picture))[0] == 1
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.req("P11")
+def test_the_plot_is_an_svg_too_and_always_the_same(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the gates, the stages and the verdicts in it, as text that can be found."""
+    file = recording(tmp_path, 20, bad_from=15)
+    pictures = []
+    for name in ("one.svg", "two.svg"):
+        replayed(capsys, plan, file, "--plot", str(tmp_path / name))
+        pictures.append((tmp_path / name).read_text(encoding="utf-8"))
+    assert pictures[0] == pictures[1]
+    for text in ("success", "latency", "canary 10 %", "canary 100 %", "rolled back", "split (%)"):
+        assert f">{text}</text>" in pictures[0]
+    for verdict in ("hold", "promote", "rollback"):
+        assert f'id="verdict-{verdict}"' in pictures[0]
+
+
+@pytest.mark.req("O5")
+def test_the_answer_is_one_sentence(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """When, after how long, by which gate, in which stage, and at what cost; or that it never
+    stops."""
+    _, out, err = replayed(capsys, plan, recording(tmp_path, 20, bad_from=15))
+    assert err == (
+        "stops at 2026-05-28T20:43:00+00:00 after 16 min by gate success, in canary 100 %; "
+        "95 bad answers by then\n"
+    )
+    assert out.splitlines()[:9] == [
+        "4,800 rows in 20 looks over 20 min, to 2026-05-28T20:47:00+00:00",
+        "",
+        "2026-05-28T20:28:00+00:00  canary 10 %: insufficient evidence",
+        "2026-05-28T20:32:00+00:00  canary 10 %: hold",
+        "2026-05-28T20:37:00+00:00  canary 10 %: promote",
+        "2026-05-28T20:38:00+00:00  canary 100 %: insufficient evidence",
+        "2026-05-28T20:42:00+00:00  canary 100 %: hold",
+        "2026-05-28T20:43:00+00:00  canary 100 %: rollback",
+        "",
+    ]
+    _, out, err = replayed(capsys, plan, recording(tmp_path, 25))
+    assert (out.splitlines()[-1], err) == (
+        "Never stops: every stage with traffic would have passed.", "",
+    )  # fmt: skip
+    _, out, _ = replayed(capsys, plan, recording(tmp_path, 2))
+    assert out.splitlines()[-1] == (
+        "Never stops: the recording ends in canary 10 % with insufficient evidence."
+    )
+
+
+@pytest.mark.req("INV6")
+def test_silence_stops_it_where_the_plan_says_so(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A gap of an hour is told, and rolls back with no_data: rollback."""
+    early = recording(tmp_path, 5).read_text(encoding="utf-8").splitlines()
+    later = [line.replace(str(START)[:7], str(START + 3_600)[:7]) for line in early[1:]]
+    file = tmp_path / "gap.csv"
+    file.write_text("\n".join([*early, *later]) + "\n", encoding="utf-8")
+    code, out, _ = replayed(capsys, plan, file)
+    assert code == 0
+    assert "no evidence of candidate" in out
+    plan.write_text(f"{PLAN}judgement: {{no_data: rollback}}\n", encoding="utf-8")
+    code, _, err = replayed(capsys, plan, file)
+    assert code == 1
+    assert "after 16 min by silence, in canary 10 %" in err
+
+
+@pytest.fixture
+def rollout(monkeypatch: pytest.MonkeyPatch) -> InMemoryLedger:
+    """A ledger with two attempts: the first was aborted in canary 10 %, the second failed there
+    from its tenth minute on, and nobody noticed."""
+    ledger, bad = InMemoryLedger(), random.Random(3)
+    for attempt in (0, 1):
+        start = START + 86_400 * attempt
+        if attempt:
+            digest = ledger.read("demo").plan.digest
+            append(ledger, Started(digest, "salt", "string", float(start), "ada"), start)
+        else:
+            begin_migration(ledger, "demo", at=datetime.fromtimestamp(start, UTC))
+        enter(ledger, 1, "shadow", "parallel", 0, start)
+        enter(ledger, 2, "canary 10 %", "gradual", 1_000, start + 300)
+        blocks = [
+            Block(
+                f"{attempt}-{minute}", "demo", "success_rate", "candidate", start + 60.0 * minute,
+                60.0, 120, bad.randint(50, 70) if attempt and minute >= 10 else 1,
+            )
+            for minute in range(20)
+        ]  # fmt: skip
+        ledger.ingest("demo", blocks, f"{attempt}-1", lambda known, fresh: {})
+        if not attempt:
+            append(ledger, Aborted(at=start + 1_200.0, actor="ada", reason="lunch"), start + 1_200)
+    monkeypatch.setattr(judge, "connect", lambda: SimpleNamespace(ledger=ledger))
+    return ledger
+
+
+def append(ledger: InMemoryLedger, event: Any, at: float) -> None:
+    revision = ledger.read("demo").state.revision
+    ledger.append("demo", revision, event, at=datetime.fromtimestamp(at, UTC), actor="ada")
+
+
+def enter(ledger: InMemoryLedger, stage: int, title: str, mode: str, split: int, at: float) -> None:
+    shadow = 10_000 if mode == "parallel" else 0
+    append(ledger, StageEntered(stage, title, mode, split, shadow, float(at), at + 300.0), at)
+
+
+@pytest.mark.req("O5")
+def test_a_recorded_rollout_is_judged_in_its_own_stages(
+    plan: Path, rollout: InMemoryLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The newest attempt by default, in the stages that it had when it had them."""
+    plan.write_text(PLAN.replace("  - {name: latency", "  # {name: latency"), encoding="utf-8")
+    code = run(["judge", "replay", str(plan), "--migration", "demo"])
+    out, err = capsys.readouterr()
+    assert code == 1
+    assert err.startswith(
+        "stops at 2026-05-29T20:38:00+00:00 after 11 min by gate success, in canary 10 %; "
+    )
+    assert "20 rows in 20 looks over 20 min" in out
+    code = run(["judge", "replay", str(plan), "--migration", "demo", "--attempt", "1", "--json"])
+    looks = looks_of(capsys.readouterr().out)
+    assert code == 0
+    assert [look["stage"] for look in looks] == ["shadow"] * 5 + ["canary 10 %"] * 15
+    assert looks[0]["at"] == "2026-05-28T20:28:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "name one recording"),
+        (["--migration", "demo", "--observations", "x.csv"], "name one recording"),
+        (["--observations", "x.csv", "--attempt", "1"], "a file holds no attempts"),
+        (["--migration", "demo", "--attempt", "3"], "--attempt: demo had 2, and no attempt 3"),
+        (["--migration", "demo", "--stage", "shadow"], "in the stages that it had"),
+        (["--migration", "other"], "there is no migration 'other'"),
+    ],
+)
+def test_a_wrong_choice_of_recording_is_bad_input(
+    plan: Path,
+    rollout: InMemoryLedger,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    message: str,
+) -> None:
+    """Exit 2 with one line."""
+    code = run(["judge", "replay", str(plan), *options])
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.req("O5")
+def test_infinite_values_are_valid_json(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON has no number for them; a strict reader stops at the word that Python writes."""
+    file = plan.with_name("o.csv")
+    file.write_text("at,system,metric,value\n1,candidate,prediction_latency_p99,inf\n")
+    assert run(["judge", "replay", str(plan), "--observations", str(file), "--json"]) == 0
+    out = capsys.readouterr().out
+    (look,) = [json.loads(line, parse_constant=pytest.fail) for line in out.splitlines()]
+    assert look["gates"][1]["estimate"] == "inf"

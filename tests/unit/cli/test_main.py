@@ -95,7 +95,7 @@ def test_an_unknown_verb_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -
             ["advance", "m", "--timeout", "long"],
             "switchover advance: invalid value for '--timeout'",
         ),
-        (["judge", "replay", "plan.yaml"], "missing option '--observations'"),
+        (["plan", "forecast", "plan.yaml"], "missing option '--traffic'"),
     ],
 )
 def test_a_wrong_call_is_told_in_one_line(

@@ -242,5 +242,30 @@ def test_quoted_line_breaks_do_not_shift_the_lines(file: Path) -> None:
 def test_parquet_needs_its_reader(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it the error names what to install."""
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(DependencyUnavailable, match=r"pyarrow is unavailable.*install pandas"):
+    with pytest.raises(DependencyUnavailable, match=r"pyarrow is unavailable.*install switcho"):
         read(file, b"PAR1....")
+
+
+@pytest.mark.req("O5")
+@pytest.mark.parametrize("as_time", [False, True])
+def test_parquet_reads_as_csv_does(file: Path, as_time: bool) -> None:
+    """The same looks, whether times are numbers or timestamps; runs where pyarrow is installed."""
+    pytest.importorskip("pyarrow", reason="the parquet extra is not installed")
+    import pandas
+
+    rng = random.Random(2)
+    rows = [(1_780_000_000.0 + n, "candidate", "ok", float(rng.random() > 0.1)) for n in range(200)]
+    expected = read(file, HEADER + "".join(f"{','.join(map(str, row))}\n" for row in rows))
+    frame = pandas.DataFrame(rows, columns=["at", "system", "metric", "value"])
+    if as_time:
+        frame["at"] = pandas.to_datetime(frame["at"], unit="s", utc=True)
+    frame.to_parquet(file)
+    found = read_observations(file, KINDS, 60.0)
+    assert (found.looks, found.rows) == (expected.looks, 200)
+    assert found.numeric is not as_time
+    frame.assign(n=5).to_parquet(file)
+    again = read_observations(file, KINDS, 60.0).looks
+    assert sum(look["ok"]["candidate"].n for _, look in again) == 1_000
+    frame.drop(columns="metric").to_parquet(file)
+    with pytest.raises(InputError, match="no column metric"):
+        read_observations(file, KINDS, 60.0)

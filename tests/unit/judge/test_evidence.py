@@ -18,6 +18,7 @@ from switchover.judge.evidence import (
     log_total,
     natural,
     observations_to_go,
+    raised,
     stake,
     worse,
 )
@@ -142,3 +143,11 @@ def test_evidence_of_unknown_shape_is_refused() -> None:
     """A stored document that is not ours is an error, not an empty state."""
     with pytest.raises(ValueError, match="not the evidence"):
         GateEvidence.from_dict({"w": 1})
+
+
+@given(st.lists(st.floats(-800, 800), min_size=1, max_size=9), st.floats(-30, 0))
+@pytest.mark.req("O5")
+def test_stake_is_added_to_each_bet(bets: list[float], share: float) -> None:
+    """Whatever a bet is worth, up to what no float can hold: the logarithm of the sum."""
+    for old, new in zip(bets, raised(bets, share, [0.0] * len(bets)), strict=True):
+        assert new == pytest.approx(log_total((old, share)), abs=1e-9)

@@ -134,3 +134,52 @@ def test_a_limit_that_is_no_rate_is_refused(limit: float) -> None:
     """Zero belongs to kind count, and percentages are written as shares."""
     with pytest.raises(ValueError, match="between 0 and 1"):
         GateSpec("agreement", "proportion", "agreed", limit)
+
+
+def told_at_rollback(draw, spec: GateSpec, n: int, looks: int) -> tuple[float, int, int] | None:
+    """The share told, of how many, and the look, when ``spec`` rolls back within ``looks``."""
+    evidence = begin((spec,))
+    for look in range(1, looks + 1):
+        evidence = observe((spec,), Rules(), evidence, {"agreed": {"pair": Tally(n, draw())}})
+        gate = evidence.gates["agreement"]
+        if log_total(gate.against) >= log(1 / Rules().alpha):
+            return gate.recent_bad / gate.recent_n, int(gate.recent_n), look
+    return None
+
+
+@pytest.mark.req("O5")
+@pytest.mark.parametrize("n", [1, 5, 20])
+def test_the_share_told_at_a_rollback_is_that_of_the_failure(binomial, n) -> None:
+    """After 30 minutes of two per cent, 35 % bad: what is told began with those, not before."""
+    spec = GateSpec("agreement", "proportion", "agreed", 0.10)
+    good, bad = binomial(n, 0.02, seed=21), binomial(n, 0.35, seed=22)
+    for _ in range(20):
+        seen = iter([*(good() for _ in range(360)), *(bad() for _ in range(400))])
+        share, told, look = told_at_rollback(lambda seen=seen: next(seen), spec, n, 760)
+        assert look > 360
+        assert 0.2 < share < 0.8
+        assert told <= (look - 360) * n + 30
+
+
+@pytest.mark.req("O5")
+@pytest.mark.parametrize("rate", [0.13, 0.2, 0.35, 0.9])
+def test_a_rollback_tells_a_share_beyond_the_limit(binomial, rate) -> None:
+    """Whatever was before and however far beyond the limit it is, within which nothing is told."""
+    spec = GateSpec("agreement", "proportion", "agreed", 0.10)
+    before, bad = binomial(20, 0.08, seed=23), binomial(20, rate, seed=24)
+    for _ in range(50):
+        seen = iter([*(before() for _ in range(50)), *(bad() for _ in range(1500))])
+        share, _, _ = told_at_rollback(lambda seen=seen: next(seen), spec, 20, 1550)
+        assert share > 0.10
+
+
+@pytest.mark.req("O5")
+def test_the_sentence_of_a_rollback_tells_the_failure(binomial) -> None:
+    """People read the figure that the verdict rests on."""
+    spec = GateSpec("agreement", "proportion", "agreed", 0.10)
+    evidence = enter_stage(begin((spec,)), "canary", "canary")
+    for bad in [0, 1] * 180 + [7] * 6:
+        evidence = observe((spec,), Rules(), evidence, {"agreed": {"pair": Tally(20, bad)}})
+    reading = assess((spec,), Rules(), evidence, stage_kind="canary", dwell_over=True)
+    assert reading.verdict is Verdict.ROLLBACK
+    assert "35 % of the latest 120 bad, 10 % allowed" in reading.sentence

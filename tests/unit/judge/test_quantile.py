@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from switchover.judge.block import Tally
 from switchover.judge.gate import GateSpec
 from switchover.judge.rollout import Rules, assess, begin, observe
+from switchover.judge.sketch import bucket_of, value_of
 from switchover.judge.verdict import Verdict
 
 LATENCY = (GateSpec("latency", "quantile", "seconds", 0.2, quantile=0.99),)
@@ -45,6 +47,42 @@ def test_a_candidate_on_the_limit_is_not_rolled_back(times) -> None:
         for seed in range(20)
     ]
     assert sum(false) == 0
+
+
+@pytest.mark.req("INV12")
+@pytest.mark.parametrize("place", [0.991, 1.009], ids=["low in its bucket", "high in its bucket"])
+def test_what_shares_a_bucket_with_the_limit_decides_nothing(place: float) -> None:
+    """Two in a hundred lie in the bucket that straddles the limit: perhaps too many, perhaps none
+    above it. However many come, the gate neither rolls back nor promotes."""
+    limit = value_of(bucket_of(0.2)) * place
+    gates = (GateSpec("latency", "quantile", "seconds", limit),)
+    fast, unknown = bucket_of(0.05), bucket_of(limit)
+    evidence = begin(gates)
+    for _ in range(20):
+        tally = Tally(n=60_000, sketch={fast: 58_800, unknown: 1_200})
+        evidence = observe(gates, Rules(), evidence, {"seconds": {"candidate": tally}})
+        reading = assess(gates, Rules(), evidence, stage_kind="canary", dwell_over=True)
+        assert reading.verdict not in (Verdict.ROLLBACK, Verdict.PROMOTE)
+        assert reading.rollback_evidence < 1.0
+    beyond = {fast: 58_800, unknown + 1: 1_200}
+    look = {"seconds": {"candidate": Tally(n=60_000, sketch=beyond)}}
+    evidence = observe(gates, Rules(), evidence, look)
+    reading = assess(gates, Rules(), evidence, stage_kind="canary", dwell_over=True)
+    assert reading.verdict is Verdict.ROLLBACK
+
+
+@pytest.mark.req("O5")
+def test_many_values_are_all_judged_and_the_shown_quantile_follows(times) -> None:
+    """Of looks with plenty of values every eighth makes the shown quantile; all are counted."""
+    evidence = begin(LATENCY)
+    for draw in (times(0.05, 20_000, seed=4), times(0.06, 20_000, seed=5)):
+        for _ in range(16):
+            evidence = observe(LATENCY, Rules(), evidence, {"seconds": {"candidate": next(draw)}})
+    state = evidence.gates["latency"]
+    assert state.n == 32 * 20_000
+    assert state.stage["seen"] == 4 * 20_000
+    reading = assess(LATENCY, Rules(), evidence, stage_kind="canary", dwell_over=True)
+    assert reading.gates[0].estimate == pytest.approx(0.14, rel=0.05)
 
 
 @pytest.mark.req("O5")

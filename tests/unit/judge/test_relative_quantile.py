@@ -7,7 +7,7 @@ import pytest
 from switchover.judge.block import Tally
 from switchover.judge.gate import GateSpec
 from switchover.judge.rollout import Rules, assess, begin, enter_stage, observe
-from switchover.judge.sketch import bucket_of
+from switchover.judge.sketch import beyond, bucket_of
 from switchover.judge.verdict import Verdict
 
 
@@ -52,7 +52,7 @@ def test_a_candidate_on_the_ratio_is_hardly_ever_rolled_back(times) -> None:
 
 @pytest.mark.req("O5")
 def test_the_threshold_comes_from_past_looks_only() -> None:
-    """The first look sets the threshold and is is judged by none, however slow its candidate."""
+    """The first look sets the threshold and is judged by none, however slow its candidate."""
     gates = (GateSpec("speed", "relative_quantile", "seconds", 1.5),)
     slow = Tally(n=100, sketch={bucket_of(9.0): 100})
     fast = Tally(n=100, sketch={bucket_of(0.05): 100})
@@ -90,4 +90,28 @@ def test_memory_of_legacy_is_bounded(times) -> None:
     for _ in range(30):
         evidence = observe(gates, Rules(), evidence, {"seconds": {"legacy": many}})
     kept = evidence.gates["speed"].memory
-    assert sum(kept["sketch"].values()) == kept["n"] <= 250_000
+    assert sum(kept["sketch"].values()) <= kept["seen"] <= 250_000
+
+
+@pytest.mark.req("O5")
+@pytest.mark.parametrize("n", [50, 50_000])
+def test_legacys_past_share_is_that_above_the_present_threshold(times, n: int) -> None:
+    """The count kept beside the tail is what counting the tail would give, at every look."""
+    gates = (GateSpec("speed", "relative_quantile", "seconds", 1.5),)
+    evidence, draw = begin(gates), times(0.05, n, seed=6)
+    for _ in range(40):
+        evidence = observe(gates, Rules(), evidence, {"seconds": {"legacy": next(draw)}})
+        kept = evidence.gates["speed"].memory
+        assert kept["over"] == beyond(kept["sketch"], kept["last"])
+
+
+@pytest.mark.req("O5")
+def test_a_threshold_is_learnt_anew_when_legacy_changes(times) -> None:
+    """Legacy at plenty of traffic gets three times as fast: the threshold follows, though nothing
+    lies above the old one any more."""
+    gates = (GateSpec("speed", "relative_quantile", "seconds", 1.5),)
+    evidence = begin(gates)
+    for many in (next(times(0.15, 50_000, seed=7)), next(times(0.05, 50_000, seed=8))):
+        for _ in range(200):
+            evidence = observe(gates, Rules(), evidence, {"seconds": {"legacy": many}})
+    assert evidence.gates["speed"].memory["last"] == pytest.approx(bucket_of(0.127), abs=8)

@@ -23,6 +23,10 @@ GATES = (
     GateSpec("errors", "relative_rate", "ok", 1.5),
     GateSpec("memory", "memory", "bytes", 0.2),
     GateSpec("refusals", "count", "refused", 0),
+    GateSpec("pairs", "paired", "right", 0.05),
+    GateSpec("duration", "mean", "spent", 1.0),
+    GateSpec("scores", "drift", "seconds", 0.2),
+    GateSpec("split", "sample_ratio", "ok", 0.02),
 )
 PAIR = GATES[:1]
 TWO = (PAIR[0], GateSpec("success", "proportion", "ok", 0.3))
@@ -33,15 +37,16 @@ def good_look() -> dict[str, dict[str, Tally]]:
     both = {
         "seconds": (Tally(n=100, sketch=fast), Tally(n=100, sketch=fast)),
         "ok": (Tally(100, 0), Tally(100, 0)),
+        "spent": (Tally(100, 0, 50.0, 26.0), Tally()),
         "bytes": (Tally(n=6, total=6.3), Tally(n=6, total=6.0)),
         "refused": (Tally(100, 0), Tally()),
     }
     look = {name: {"candidate": ours, "legacy": theirs} for name, (ours, theirs) in both.items()}
-    return look | {"agreed": {"pair": Tally(100, 3)}}
+    return look | {"agreed": {"pair": Tally(100, 3)}, "right": {"pair": Tally(100, 1, 0.0, 2.0)}}
 
 
 def watched(looks: int, gates=GATES, rules: Rules = Rules(), look=None) -> Evidence:  # noqa: B008
-    evidence = enter_stage(begin(gates), "canary-10", "canary")
+    evidence = enter_stage(begin(gates), "canary-10", "canary", 0.5)
     for _ in range(looks):
         evidence = observe(gates, rules, evidence, look or good_look())
     return evidence
@@ -291,3 +296,15 @@ def test_evidence_that_can_not_be_read_is_an_error(document: dict[str, object]) 
     """Unreadable evidence never becomes a fresh start."""
     with pytest.raises(ValueError, match="not the evidence"):
         Evidence.from_dict(document)
+
+
+@pytest.mark.req("INV6")
+@pytest.mark.parametrize("dwell_over", [True, False])
+def test_a_stage_that_no_gate_judges_is_not_promoted(dwell_over: bool) -> None:
+    """Neither without gates, nor with gates of other stages or for report only."""
+    away = GateSpec("away", "count", "m", 0, stages=("shadow",))
+    told = GateSpec("told", "count", "m", 0, report_only=True)
+    for gates in ((), (away,), (told,)):
+        reading = assess(gates, Rules(), begin(gates), stage_kind="canary", dwell_over=dwell_over)
+        assert reading.verdict is Verdict.INSUFFICIENT_EVIDENCE
+        assert "no gate judges this stage" in reading.sentence

@@ -342,3 +342,42 @@ def test_impossible_settings_are_refused_at_the_start(
     """A recorder that could never ship is bad input."""
     with pytest.raises(InputError):
         recorder_to(stream, **option)
+
+
+@pytest.mark.req("O1")
+def test_outcomes_of_one_request_are_counted_as_a_pair(stream: FlakyStream) -> None:
+    """The sum tells who did worse, the squares how often they differed, bad the candidate's."""
+    recorder = recorder_to(stream)
+    for legacy, candidate in ((True, True), (True, False), (True, False), (False, True)):
+        recorder.record_pair("answered_right", legacy, candidate)
+    assert recorder.flush()
+    (block,) = everything(stream)
+    assert (block.metric, block.system) == ("answered_right", "pair")
+    assert (block.n, block.bad, block.total, block.total_squares) == (4, 2, 1.0, 3.0)
+
+
+@pytest.mark.req("O1")
+def test_pairs_of_outcomes_have_a_metric_of_their_own(stream: FlakyStream) -> None:
+    """A metric of bools takes none: it is refused, counted, and never raised."""
+    recorder = recorder_to(stream)
+    recorder.record("success_rate", True, "candidate")
+    recorder.record_pair("success_rate", True, False)
+    assert recorder.refused == 1
+
+
+@pytest.mark.req("O4")
+def test_a_rule_to_ignore_a_field_ends_while_the_document_stays(
+    stream: FlakyStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that runs for months does not need a new routing document to count it again."""
+    rules = {"default": "exact", "fields": [
+        {"path": "at", "compare": "ignore", "owner": "ada", "until": "9000-01-01"}]}  # fmt: skip
+    recorder = recorder_to(stream, agreement=rules)
+    assert recorder.compare({"at": 1, "x": 1}, {"at": 2, "x": 1}).agree
+    compiled = recorder._pairs._compiled
+    assert compiled is not None
+    recorder.compare({"at": 1}, {"at": 2})
+    assert recorder._pairs._compiled is compiled, "nothing is compiled anew before the end"
+    monkeypatch.setattr("switchover.observe.pairs.time.time", lambda: compiled[1].expires)
+    recorder.compare({"at": 1}, {"at": 2})
+    assert recorder._pairs._compiled is not compiled

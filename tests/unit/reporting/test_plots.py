@@ -127,3 +127,17 @@ def test_wilson_interval_is_the_published_one() -> None:
     """8 of 10 gives 49.0 % to 94.3 % at 95 %."""
     low, high = plots._wilson(8, 10)
     assert (round(low, 1), round(high, 1)) == (49.0, 94.3)
+
+
+@pytest.mark.req("O5")
+def test_evidence_is_drawn_beside_the_split_with_its_verdicts(drawn: list[Figure]) -> None:
+    """Each verdict where it began, in a shape of its own; the split as steps below."""
+    marks = [(AT + 60, "hold"), (AT + 300, "promote"), (AT + 900, "rollback")]
+    series = {"success": [(AT + 60 * k, 0.5 + k) for k in range(20)]}
+    picture = plots.evidence_plot(series, stages=STAGES, marks=marks, kind="svg")
+    assert picture.startswith(b"<?xml")
+    top, bottom = drawn[0].axes
+    shapes = {line.get_gid(): line.get_marker() for line in top.lines if line.get_gid()}
+    assert set(shapes) == {"verdict-hold", "verdict-promote", "verdict-rollback"}
+    assert len(set(shapes.values())) == 3
+    assert list(bottom.lines[-1].get_ydata()) == [0.0, 10.0, 0.0, 0.0]

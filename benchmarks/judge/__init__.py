@@ -1,0 +1,1 @@
+"""The judge against the rules of other tools, on simulated rollouts: ``make bench-judge``."""

@@ -1,0 +1,173 @@
+"""Comparison and targets by the command line: real recorders, Valkey, SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from switchover import Recorder
+from switchover.cli.main import run
+from switchover.engine.advance import take_step
+from switchover.engine.collect import collect
+from switchover.engine.monitor import look
+from switchover.engine.work import record_work
+from switchover.ledger import SqlLedger, verify
+from switchover.ports import CheckResult
+from switchover.wiring import build_context, load_settings
+
+PLAN = textwrap.dedent("""\
+    switchover: 1
+    migration: demo
+    title: The demonstration
+    systems:
+      legacy: {version: "1", url: "http://127.0.0.1:9", health: /health}
+      candidate: {version: "2", url: "http://127.0.0.1:10", health: /health}
+    request_key: {field: id, kind: string}
+    checks:
+      - {name: up, kind: health, system: candidate}
+    stages:
+      - {kind: checks}
+      - {kind: canary, percent: 10, bake: 1ms}
+      - {kind: canary, percent: 100, bake: 1ms}
+    gates:
+      - {metric: success_rate, at_least: 50%}
+    targets:
+      - {metric: success_rate, target: 95%, alert: 90%, after: 0s, hold: true}
+      - {metric: response_time_p95, target: 2s, alert: 5s}
+    judgement: {look_every: 1ms}
+    notify: {slack_channel: "#demo"}
+    """)
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(params=["sqlite_url", "postgres_database"])
+def cli(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    fresh_redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Cli:
+    """Commands on a migration in its first canary stage; gives code and both streams."""
+    for name, value in {
+        "SWITCHOVER_STATE_DIR": tmp_path / "state",
+        "SWITCHOVER_DATABASE_URL": request.getfixturevalue(request.param),
+        "SWITCHOVER_REDIS_URL": fresh_redis_url,
+        "SWITCHOVER_INCIDENTS_DIR": tmp_path / "incidents",
+        "SWITCHOVER_ACTOR": "carl",
+        "COLUMNS": "200",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.chdir(tmp_path)
+    Path("plan.yaml").write_text(PLAN, encoding="utf-8")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(list(arguments))
+        return code, *capsys.readouterr()
+
+    assert call("start", "plan.yaml")[0] == 0
+    context = build_context(load_settings())
+    record_work(context, "demo", "checks", [CheckResult("up", True, "x", 0.1)], actor="t")
+    assert take_step(context, "demo", actor="t").action == "enter"
+    return call
+
+
+def record(failures: int) -> None:
+    """A thousand requests of each system; of the candidate's so many fail, and all are slower."""
+    with Recorder("demo") as recorder:
+        for number in range(1000):
+            recorder.record("success_rate", True, system="legacy")
+            recorder.record("success_rate", number >= failures, system="candidate")
+            recorder.record("response_time_p95", 0.1, system="legacy")
+            recorder.record("response_time_p95", 0.15, system="candidate")
+
+
+@pytest.mark.req("O3")
+def test_compare_shows_what_recorders_of_both_systems_counted(cli: Cli, tmp_path: Path) -> None:
+    """Table, one stage, JSON and a picture; two recorders add up."""
+    assert cli("compare", "demo")[1] == "No metric is known of both systems yet.\n"
+    record(failures=100)
+    record(failures=100)
+    code, out, _ = cli("compare", "demo")
+    assert code == 0
+    row = next(line for line in out.splitlines() if line.startswith("success_rate"))
+    assert "100 %" in row
+    assert "90 %" in row
+    assert "-10 points" in row
+    assert "✗ worse" in row
+    assert "not used for decisions" in out
+    document = json.loads(cli("compare", "demo", "--stage", "canary-10", "--json")[1])
+    (stage,) = document["stages"]
+    by_name = {f"{f['metric']} {f['figure']}": f for f in stage["figures"]}
+    assert by_name["success_rate share"]["candidate_n"] == 2000
+    assert by_name["response_time_p95 p99"]["ratio"] == pytest.approx(1.5, rel=0.03)
+    picture = tmp_path / "figures.png"
+    assert cli("compare", "demo", "--plot", str(picture))[0] == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.req("O3")
+def test_compare_refuses_what_is_not_there(cli: Cli) -> None:
+    """A stage or a folder that does not exist is bad input, with what to do."""
+    code, _, error = cli("compare", "demo", "--stage", "canary-11")
+    assert code == 2
+    assert "one of checks, canary-10, canary-100, complete" in error
+    code, _, error = cli("compare", "demo", "--plot", "nowhere/figures.png")
+    assert code == 2
+    assert "name a .png file in a folder that exists" in error
+    assert cli("compare", "nobody")[0] == 2
+
+
+@pytest.mark.req("R10")
+@pytest.mark.req("O3")
+def test_an_alert_is_on_record_in_status_and_in_the_outbox(cli: Cli) -> None:
+    """AMBER once, with a notice; the step waits; the chain verifies with all of it."""
+    record(failures=200)
+    context = build_context(load_settings())
+    for _ in range(2):
+        look(context, "demo", actor="monitor")
+    code, out, _ = cli("status", "demo")
+    assert code == 0
+    assert "success_rate of candidate: 80 % in the last 15 min" in out
+    assert "Compared in canary 10 %" in out
+    document = json.loads(cli("status", "demo", "--json")[1])
+    assert [alert["system"] for alert in document["alerts"]] == ["candidate"]
+    levels = {(t["target"], t["system"]): t["level"] for t in document["targets"]}
+    assert levels == {
+        ("success_rate", "legacy"): "met",
+        ("success_rate", "candidate"): "alert",
+        ("response_time_p95", "legacy"): "met",
+        ("response_time_p95", "candidate"): "met",
+    }
+    assert "a target holds" in cli("why", "demo")[1]
+    assert take_step(context, "demo", actor="t").action == "wait"
+    kinds = [entry.kind for entry in context.ledger.entries("demo")]
+    assert kinds.count("alert_raised") == 1
+    assert "alert raised" in cli("history", "demo")[1]
+    (notice,) = [e for e in context.ledger.effects("demo") if "alert_raised" in e["key"]]
+    assert notice["kind"] == "notice"
+    assert cli("rollback", "demo", "--reason", "seen enough")[0] == 0
+    (entry,) = [e for e in context.ledger.entries("demo") if e.kind == "rolled_back"]
+    assert entry.payload["comparison"]["stage"] == "canary-10"
+    assert isinstance(context.ledger, SqlLedger)
+    assert verify(context.ledger) == []
+
+
+@pytest.mark.req("O3")
+def test_a_comparison_of_many_blocks_reads_few_rows(cli: Cli) -> None:
+    """Ten recorders with four metrics each make four rows, which hold all they counted."""
+    for _ in range(10):
+        record(failures=0)
+    context = build_context(load_settings())
+    collect(context, "demo")
+    rows: list[Any] = context.ledger.tallies("demo", 1)
+    assert len(rows) == 4
+    assert {row.tally.n for row in rows} == {10_000}
+    assert {sum(row.tally.sketch.values()) for row in rows} == {0, 10_000}
