@@ -157,7 +157,7 @@ def _one(line: str, number: int, fault: Fault) -> dict[str, Any] | None:
 def _parquet(path: Path, file: BinaryIO) -> Iterator[Rows]:
     try:
         import pandas
-        import pyarrow  # type: ignore[import-not-found,unused-ignore]  # noqa: F401
+        import pyarrow  # noqa: F401
     except ImportError as error:
         raise DependencyUnavailable(
             "pyarrow", f"{path} is parquet, which pandas reads with it ({error}); "
