@@ -67,7 +67,8 @@ class Changes:
 
         A resync where one of them may be missing: ``last`` was trimmed from the stream, or
         never was in it, as after Redis lost its data; or one is unreadable. Who has seen
-        nothing yet, and finds an empty Redis, has missed nothing that could be known.
+        nothing yet, and finds an empty Redis, has missed nothing that could be known. Ids name
+        milliseconds, and a Redis that lost its data is taken to need longer to come back.
         ``DependencyUnavailable`` when Redis can't be reached.
         """
         if limit < 1:
