@@ -63,6 +63,16 @@ CASES: dict[str, tuple[dict[str, Any], Any, Callable[[Any], Any]]] = {
             {"path": "items", "compare": "keyed", "key": "id"}]},
         SEARCH, lambda answer: answer | {"items": answer["items"][::-1]},
     ),
+    "forecast_one_value_differs": (
+        {"default": "exact"}, FORECAST,
+        lambda answer: answer | {"series": [*answer["series"][:100], 9.5, *answer["series"][101:]]},
+    ),
+    "forecast_one_beyond_its_tolerance": (
+        {"default": "ignore", "fields": [
+            {"path": "series[*]", "compare": "number", "relative": 0.05}]},
+        FORECAST,
+        lambda answer: answer | {"series": [*answer["series"][:100], 9.5, *answer["series"][101:]]},
+    ),
     "search_disagrees": (
         {"default": "exact"}, SEARCH, lambda answer: answer | {"total": 13, "took_ms": 9},
     ),

@@ -227,9 +227,14 @@ def _memory() -> list[Scenario]:
         ("sudden", "suddenly 50 % more", Course(1.0, 1.5, "sudden"), BAD),
         ("leak", "growing by 60 % in 12 h", Course(1.0, 1.6, "drift"), BAD),
     )
+    slow = Scenario("memory-limit-slow", "20 % more, the limit, wandering slowly (0.97)", MEMORY,
+                    Course(1.2), legacy, LIMIT, noise=Noise(memory=0.97, spread=0.05))  # fmt: skip
     return [
-        Scenario(f"memory-{name}", title, MEMORY, course, legacy, truth, noise=noise)
-        for name, title, course, truth in courses
+        *(
+            Scenario(f"memory-{name}", title, MEMORY, course, legacy, truth, noise=noise)
+            for name, title, course, truth in courses
+        ),
+        slow,
     ]
 
 

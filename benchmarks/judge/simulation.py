@@ -26,6 +26,8 @@ RULES: tuple[Rule, ...] = (
 )
 #: Rollouts that one process takes at a time.
 _CHUNK = 5
+#: Of ours on the limit, where a bound on one in a hundred is to be shown.
+_MANY = 2000
 #: Parts of the judge that gates never call.
 _NOT_GATES = {"agreement.py", "comparator.py", "path.py", "replay.py"}
 _NEVER = float("inf")
@@ -56,7 +58,11 @@ def simulate(
         if rollouts is not None:
             scenario = replace(scenario, rollouts=rollouts)
         judges = [one for one in rules if one is OURS or not scenario.alone]
-        digests = {one.name: digest(scenario, one) for one in judges}
+        many = {one.name: scenario.rollouts if rollouts else _wanted(scenario, one)
+                for one in judges}  # fmt: skip
+        digests = {
+            one.name: digest(replace(scenario, rollouts=many[one.name]), one) for one in judges
+        }
         rows = {
             name: known[scenario.name, name]
             for name, wanted in digests.items()
@@ -64,9 +70,14 @@ def simulate(
         }
         missing = tuple(one for one in judges if one.name not in rows)
         outcomes: dict[str, list[tuple[Outcome, int | None]]] = {one.name: [] for one in missing}
+        most = max((many[one.name] for one in missing), default=0)
         chunks = [
-            _Chunk(scenario, missing, range(begin, min(begin + _CHUNK, scenario.rollouts)))
-            for begin in range(0, scenario.rollouts, _CHUNK)
+            _Chunk(
+                scenario,
+                tuple(one for one in missing if begin < many[one.name]),
+                range(begin, min(begin + _CHUNK, most)),
+            )
+            for begin in range(0, most, _CHUNK)
         ]
         for part in pool.imap(_judged, chunks if missing else []):
             for name, ended in part.items():
@@ -79,6 +90,12 @@ def simulate(
                 "digest": digests[one.name],
             }
         yield scenario, [rows[one.name] for one in judges]
+
+
+def _wanted(scenario: Scenario, one: Rule) -> int:
+    """How many rollouts a rule judges; ours more, on the limit."""
+    more = one is OURS and scenario.truth == LIMIT and scenario.rollouts >= 1000
+    return max(scenario.rollouts, _MANY) if more else scenario.rollouts
 
 
 def _judged(chunk: _Chunk) -> dict[str, list[tuple[Outcome, int | None]]]:

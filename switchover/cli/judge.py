@@ -102,9 +102,9 @@ def replay(
         looks.append(look)
         if json:
             print_json(_document(look, stages, shown))
-    if plot is not None:
-        _draw(plot, looks, stages, 1.0 / rules.alpha, rules.freeze_at)
     began = recording.looks[0][0]
+    if plot is not None:
+        _draw(plot, looks, stage_changes(looks, stages, began), 1.0 / rules.alpha, rules.freeze_at)
     if not json:
         tell(looks, stages, recording.rows, began)
     if sentence := verdict_of(looks, stages, began):
@@ -168,7 +168,7 @@ def _number(at: float) -> float | int:
 def _draw(
     plot: Path,
     looks: Sequence[ReplayedLook],
-    stages: Sequence[ReplayStage],
+    stages: Sequence[tuple[float, str, float]],
     rollback_at: float,
     freeze_at: float,
 ) -> None:
@@ -182,7 +182,7 @@ def _draw(
         series,
         rollback_at=rollback_at,
         freeze_at=freeze_at,
-        stages=stage_changes(looks, stages),
+        stages=stages,
         marks=[
             (look.at, look.reading.verdict.value)
             for look in changes(looks)

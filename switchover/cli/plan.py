@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from switchover.cli.session import Json, Overlays, PlanFile, print_json, say, verb, warn
+from switchover.cli.session import Json, Overlays, PlanFile, print_json, say, table, verb, warn
 from switchover.errors import Fault, InputError, PlanError
 
 if TYPE_CHECKING:
@@ -62,6 +62,16 @@ def explain(file: PlanFile, overlay: Overlays = None, json: Json = False) -> Non
         return
     for line in explanation.lines():
         say(line)
+    if explanation.sources:
+        say("")
+        table(
+            "",
+            ["source", "kind", "where", "metrics", "limits"],
+            (
+                [row.name, row.kind, row.where, "\n".join(row.metrics), "\n".join(row.limits)]
+                for row in explanation.sources
+            ),
+        )
 
 
 @app.command()
@@ -74,7 +84,7 @@ def forecast(
         str,
         typer.Option(
             help="Observations of a system that don't follow from the split, in every stage: "
-            "legacy=4/s,candidate=1/s,pair=20/h."
+            "legacy=4/s,candidate=1/s,pair=20/h; legacy=0/s if nobody records it."
         ),
     ] = "",
     rate: Annotated[
@@ -152,7 +162,7 @@ def _traffic(traffic: str, per: str, hours: str, begin: float) -> Traffic:
             system, _, text = part.partition("=")
             if system.strip() not in SYSTEMS:
                 raise ValueError(f"unknown system {system!r}; one of {', '.join(SYSTEMS)}")
-            own[system.strip()] = written.rate(text)
+            own[system.strip()] = written.rate(text, none=True)
         option = "--hours"
         factors = written.hours(hours) if hours else ()
     except ValueError as error:

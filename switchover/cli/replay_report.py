@@ -39,15 +39,15 @@ def _state(look: ReplayedLook) -> tuple[int, Verdict, bool]:
 
 
 def stage_changes(
-    looks: Sequence[ReplayedLook], stages: Sequence[ReplayStage]
+    looks: Sequence[ReplayedLook], stages: Sequence[ReplayStage], began: float
 ) -> list[tuple[float, str, float]]:
-    """When each stage of the walk began, its title, and its split in per cent; 0 % in the end,
-    if it was rolled back."""
+    """When each stage of the walk began, the first one at ``began``, its title, and its split in
+    per cent; 0 % in the end, if it was rolled back."""
     told: list[tuple[float, str, float]] = []
     for before, look in zip([None, *looks], looks, strict=False):
         if before is None or look.stage != before.stage:
             stage = stages[look.stage]
-            at = stage.begins or (look.at if before is None else before.at)
+            at = stage.begins or (began if before is None else before.at)
             told.append((at, stage.title, 100.0 * (stage.split or 0.0)))
         if look.reading.verdict is Verdict.ROLLBACK:
             return [*told, (look.at, "rolled back", 0.0)]

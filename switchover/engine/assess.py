@@ -8,13 +8,14 @@ from typing import Any
 from switchover.engine.collect import at_stage
 from switchover.engine.context import Case
 from switchover.engine.losses import Losses, losses
+from switchover.engine.misrecorded import misrecorded
 from switchover.engine.proxies import astray, measured
 from switchover.engine.sources import told_by, unreadable
 from switchover.engine.targets import standing_in_the_way, target_readings
 from switchover.judge import rollout
 from switchover.judge.rollout import Evidence
 from switchover.judge.silence import awaited, heard_key, silent_words
-from switchover.judge.verdict import StageReading
+from switchover.judge.verdict import StageReading, Verdict
 from switchover.machine.action import Action
 from switchover.machine.decide import Facts, decide
 from switchover.machine.state import TERMINAL
@@ -51,17 +52,20 @@ def facts(case: Case, shares: Sequence[MeasuredShare] | None = None) -> Facts:
     policy = case.plan.approvals
     silence = _silence(case, stored)
     failing = unreadable(case, stored)
+    reading = _reading(case, stored) if judged else None
+    undecided = reading is not None and reading.verdict is Verdict.INSUFFICIENT_EVIDENCE
     goes_back = bool(silence) and case.plan.judgement.no_data == "rollback"
     if failing is not None and failing.overdue:
         silence = f"{failing.text}; {silence}" if silence else failing.text
         goes_back = goes_back or failing.goes_back
     return Facts(
         now=case.context.timestamp,
-        reading=_reading(case, stored) if judged else None,
+        reading=reading,
         blocked=blocked(case.plan.schedule, case.context.clock.now()),
         silence=silence,
         astray=astray(case, measured(case) if shares is None else shares),
         unreadable=failing.text if failing else "",
+        misrecorded=misrecorded(case) if undecided else "",
         lost=_lost(case, stored),
         alert=standing_in_the_way(case, target_readings(case, stored)),
         automatic_rollback=case.plan.rollback.automatic,

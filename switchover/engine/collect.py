@@ -17,7 +17,7 @@ from switchover.judge.block import Block, tally
 from switchover.judge.gate import GateSpec
 from switchover.judge.heartbeat import Heartbeat
 from switchover.judge.rollout import Evidence
-from switchover.judge.silence import heard_key
+from switchover.judge.silence import heard_key, unread
 from switchover.machine.state import Phase
 
 #: Blocks read from the stream at once.
@@ -157,7 +157,7 @@ def fold(
         **document,
         "judge": evidence.to_dict(),
         "last_at": max(document["last_at"], last),
-        "heard": heard,
+        "heard": unread(case.gates, case.rules, evidence, heard, document["entered_at"]),
         "blocks": document["blocks"] + len(current),
         "targets": observed(case, document, current),
     }

@@ -52,8 +52,9 @@ def _judged(context: Context, state: State) -> bool:
 
 
 def look(context: Context, migration: str, *, actor: str) -> Outcome:
-    """Reconcile, collect, judge, and do what may not wait."""
-    case, _ = reconciled(context, migration)
+    """Reconcile, collect, judge, and do what may not wait. A verdict or an alert that is written
+    down changes the ledger too."""
+    case, repairs = reconciled(context, migration)
     collect(context, migration, case)
     known = facts(case)
     action = decide(case.state, case.stages, known)
@@ -61,9 +62,8 @@ def look(context: Context, migration: str, *, actor: str) -> Outcome:
         return take_step(context, migration, actor=actor)
     _write_down(context, case, known, actor)
     tell(context, case, actor=actor)
-    return Outcome(
-        migration, "look", False, action.reason, case.stage.title, case.state.split / 100
-    )
+    did = bool(repairs) or context.open(migration).state.revision > case.state.revision
+    return Outcome(migration, "look", did, action.reason, case.stage.title, case.state.split / 100)
 
 
 def _write_down(context: Context, case: Case, known: Facts, actor: str) -> None:

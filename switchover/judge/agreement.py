@@ -95,7 +95,7 @@ class Agreement:
         for entry in document.get("fields") or ():
             if not isinstance(entry, Mapping) or not isinstance(entry.get("path"), str):
                 raise ValueError(f"agreement: a field needs a path, got {entry!r}")
-            node = Node(comparator=build(entry), itemwise=entry.get("compare") == "number")
+            node = Node(comparator=build(entry))
             end = _end(entry)
             if node.comparator is ignore and end <= moment:
                 node.comparator = exact
@@ -176,4 +176,4 @@ def _plant(root: Node, steps: tuple[Step, ...], rule: Node) -> None:
     below = bool(node.children) and (rule.key is None or set(node.children) != {ANY})
     if node.comparator is not None or node.key is not None or below:
         raise ValueError(f"agreement: {spell(steps)} is named twice, or has named fields below it")
-    node.comparator, node.itemwise, node.key = rule.comparator, rule.itemwise, rule.key
+    node.comparator, node.key = rule.comparator, rule.key

@@ -27,7 +27,8 @@ Promotion is judged by the mirrored bets,
     G_b *= 1 - lambda y,   lambda < 1/(1 - q0), or < 1 against legacy,
 
 on the stage's intervals: a few lucky ones among bursts look like many good observations. A
-``floor`` brings its own bets, as it does to G.
+``floor`` brings its own bets, as it does to G. They are laid while legacy tells of bursts, so that
+a quiet stream takes no time for them.
 
 Before D is known, log W and log G are divided by
 
@@ -45,6 +46,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from math import exp, floor, log, log1p, sqrt
+from operator import add
 from typing import Any
 
 from switchover.judge.block import Tally
@@ -132,17 +134,21 @@ def watch_stage(
     *,
     ratio: float | None = None,
     allowed: float = 0.0,
+    floor_bad: int | None = None,
 ) -> None:
     """The same for the bet in favour, on what was recorded in the stage; call it after that.
 
-    With ``ratio``, ``allowed`` above 0 is a share that is good enough by itself.
+    With ``ratio``, ``allowed`` above 0 is a share that is good enough by itself, of the bad ones
+    as ``floor_bad`` counts them where that is another count.
     """
-    if not state.bursts:
+    if not is_bursty(state):
         return
     blocks = dict(state.stage_bursts)
     if _over(rules, blocks, at):
         _favour(state.bursts, blocks, ratio, allowed)
     _collect(blocks, candidate, legacy)
+    if floor_bad is not None:
+        blocks["floor_bad"] = blocks.get("floor_bad", 0) + floor_bad
     if at is None:
         _favour(state.bursts, blocks, ratio, allowed)
     state.stage_bursts = blocks
@@ -189,6 +195,22 @@ def log_decisive(state: GateEvidence) -> float:
     return max(single, blocks) + log1p(exp(-abs(single - blocks)))
 
 
+def recent_blocks(state: GateEvidence, rolls_back: bool) -> tuple[int, float, float] | None:
+    """Intervals since the evidence by blocks began to build, their mean bad share, and the mean
+    that was allowed; None where single observations make the evidence that is told."""
+    bursts = state.bursts
+    if not bursts or "recent" not in bursts:
+        return None
+    if not (bursts["alone"] or (rolls_back and is_bursty(state))):
+        blocks, single = log_total(bursts["bets"]) + log(_PART), log_total(state.against)
+        if single > 0.0 and not is_bursty(state):
+            single /= discount(state)
+        if blocks <= single + log1p(-_PART):
+            return None
+    many, share, bars = bursts["recent"]
+    return many, share / many, bars / many
+
+
 def log_favour(state: GateEvidence) -> float:
     """The logarithm of the evidence that decides on a promotion."""
     if _by_blocks(state):
@@ -220,12 +242,13 @@ def _over(rules: Rules, kept: dict[str, Any], at: float | None) -> bool:
 
 
 def _collect(kept: dict[str, Any], candidate: Tally | None, legacy: Tally | None) -> None:
+    known = kept.get
     if candidate is not None and candidate.n > 0:
-        kept["candidate_n"] = kept.get("candidate_n", 0) + candidate.n
-        kept["candidate_bad"] = kept.get("candidate_bad", 0) + candidate.bad
+        kept["candidate_n"] = known("candidate_n", 0) + candidate.n
+        kept["candidate_bad"] = known("candidate_bad", 0) + candidate.bad
     if legacy is not None and legacy.n > 0:
-        kept["legacy_n"] = kept.get("legacy_n", 0) + legacy.n
-        kept["legacy_bad"] = kept.get("legacy_bad", 0) + legacy.bad
+        kept["legacy_n"] = known("legacy_n", 0) + legacy.n
+        kept["legacy_bad"] = known("legacy_bad", 0) + legacy.bad
 
 
 def _favour(
@@ -234,6 +257,7 @@ def _favour(
     """End the stage's open interval: bet that the candidate's share is a smaller one."""
     ours_n, ours_bad = blocks.pop("candidate_n", 0), blocks.pop("candidate_bad", 0)
     n, bad = blocks.pop("legacy_n", 0), blocks.pop("legacy_bad", 0)
+    floor_bad = blocks.pop("floor_bad", ours_bad)
     if not ours_n:
         return
     share, gains = ours_bad / ours_n, []
@@ -242,7 +266,8 @@ def _favour(
         bar = bad / n if n else wilson(past_n, bursts["bad"], -SURE) if past_n else 0.0
         gains = [log1p(-bet * (share - ratio * bar)) for bet in _BETTER]
     if allowed > 0.0:
-        gains += [log1p(-bet * (share - allowed) / (1.0 - allowed)) for bet in _BETTER]
+        over = (floor_bad / ours_n - allowed) / (1.0 - allowed)
+        gains += [log1p(-bet * over) for bet in _BETTER]
     start = blocks.get("bets") or [-log(len(gains))] * len(gains)
     blocks["bets"] = [old + gain for old, gain in zip(start, gains, strict=True)]
 
@@ -265,10 +290,20 @@ def _close(rules: Rules, bursts: dict[str, Any], ratio: float | None, allowed: f
         laid = min(stake(bursts["blocks"], rules.planned_looks), max(0.0, 1.0 - bursts["spent"]))
         over = (ours_bad / ours_n - bar) / low
         gains = [log1p(bet * over) for bet in _BETS]
-        share = log(laid / len(_BETS)) if laid > 0.0 else LOG_ZERO
-        bursts["bets"] = list(raised(bursts["bets"], share, gains))
+        stake_each = log(laid / len(_BETS)) if laid > 0.0 else LOG_ZERO
+        bursts["bets"] = list(raised(bursts["bets"], stake_each, gains))
         bursts["blocks"] += 1
         bursts["spent"] += laid
+        # When no bet has won since the evidence began to build, it begins anew here: what is told
+        # of a rollback is beyond the limit, as all that a bet wins comes from shares above it.
+        won = bursts.get("building")
+        if won is None or max(won) <= 0.0:
+            bursts["building"] = gains
+            bursts["recent"] = [1, ours_bad / ours_n, bar]
+        else:
+            bursts["building"] = list(map(add, won, gains))
+            many, share, bars = bursts["recent"]
+            bursts["recent"] = [many + 1, share + ours_bad / ours_n, bars + bar]
     if ours_n:
         bursts["sizes"] = bursts.get("sizes", 0) + ours_n
         bursts["sizes_squared"] = bursts.get("sizes_squared", 0) + ours_n * ours_n

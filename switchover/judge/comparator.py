@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from switchover.judge.comparators.category import category
 from switchover.judge.comparators.items import as_set, ordered
-from switchover.judge.comparators.number import number
+from switchover.judge.comparators.number import Number
 from switchover.judge.comparators.text import text
 from switchover.judge.comparators.timestamp import timestamp
 from switchover.judge.equality import equal
 
 #: Says why two values differ, in words without the values; None when they agree.
 Comparator = Callable[[Any, Any], str | None]
+
+
+@runtime_checkable
+class Itemwise(Protocol):
+    """A comparator that takes lists as well, and compares them item by item."""
+
+    def unlike(self, legacy: list[Any], candidate: list[Any]) -> Sequence[int]:
+        """The places of two lists of one length at which items may differ."""
 
 
 def exact(legacy: Any, candidate: Any) -> str | None:
@@ -30,7 +38,7 @@ def ignore(legacy: Any, candidate: Any) -> str | None:
 #: comparator of values: it says which items of two lists belong together.
 _MAKERS: dict[str, tuple[Callable[..., Comparator], tuple[str, ...]]] = {
     "exact": (lambda: exact, ()),
-    "number": (number, ("absolute", "relative")),
+    "number": (Number, ("absolute", "relative")),
     "category": (category, ("same", "bounds", "categories")),
     "set": (lambda: as_set, ()),
     "order": (ordered, ("key",)),

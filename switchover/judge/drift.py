@@ -24,7 +24,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
-from math import exp, log, log1p
+from math import exp, log
 from operator import add
 from typing import Any
 
@@ -79,8 +79,9 @@ class Drift:
             if legacy is not None and legacy.sketch:
                 state.memory = _learn_edges(memory, legacy.sketch)
             return
-        theirs = _below(legacy, edges)
-        ours = _below(fresh.get("candidate"), edges)
+        places = _places(tuple(edges))
+        theirs = _below(legacy, places)
+        ours = _below(fresh.get("candidate"), places)
         apart: tuple[float, list[float]] | None = None
         if ours is not None:
             m, over = apart = _differences(ours, theirs, memory["below"], SURE)
@@ -88,10 +89,10 @@ class Drift:
             bet_against(state, gains, ours[-1], ours[-1] * max(over), rules.planned_looks)
         mine, both = fresh.get("candidate"), (ours, theirs)
         if staged.get("candidate") is not mine:
-            ours = _below(staged.get("candidate"), edges)
+            ours = _below(staged.get("candidate"), places)
         its = theirs
         if staged.get("legacy") is not fresh.get("legacy"):
-            its = _below(readable(staged.get("legacy")), edges)
+            its = _below(readable(staged.get("legacy")), places)
         if ours is not None:
             if apart is None or its is None or ours is not both[0] or its is not both[1]:
                 apart = _differences(ours, its, memory["below"], -SURE)
@@ -110,16 +111,17 @@ class Drift:
     ) -> None:
         """The least of eighteen bets, each a mean over the slopes, that there is no drift."""
         limit, kept = spec.to_promote, state.stage
-        bets = kept.get("bets") or [-log(len(_SLOPES))] * (len(over) * len(_SLOPES))
-        gains = _gains(m, [-one for one in over], -limit)
-        bets = list(map(add, bets, gains))
-        least = _least(bets)
+        apart = list(map(add, kept.get("apart") or [0.0] * len(over), [m * one for one in over]))
+        weight, room = kept.get("weight", 0.0) + m, kept.get("room", 0.0) + m * limit
+        least = _least(weight, room - max(apart))
         before = state.favour[0] if state.favour else 0.0
         told = 4.0 * m * (limit / 4.0) ** 2 / 0.0625
         bet_in_favour(state, [least - before], ours[-1], 0, told)
         mine = _plus(kept.get("ours") or [0] * (_EDGES + 1), ours)
         its = _plus(kept.get("theirs") or [0] * (_EDGES + 1), theirs or [0] * (_EDGES + 1))
-        state.stage = {"bets": bets, "ours": mine, "theirs": its}
+        state.stage = {
+            "apart": apart, "weight": weight, "room": room, "ours": mine, "theirs": its,
+        }  # fmt: skip
 
     def fired(self, spec: GateSpec, state: GateEvidence) -> bool:
         """Never: evidence decides."""
@@ -157,19 +159,15 @@ def _gains(m: float, over: Sequence[float], limit: float) -> list[float]:
     return gains
 
 
-def _least(bets: Sequence[float]) -> float:
-    """The least mixture of two slopes, over the edges and sides."""
-    one, other = bets[: 2 * _EDGES], bets[2 * _EDGES :]
-    larger = list(map(max, one, other))
-    # A mixture is the larger one of both, and the logarithm of 2 more at most.
-    near = min(larger) + log(2.0)
-    return min(
-        [
-            top + log1p(exp(-abs(one[place] - other[place])))
-            for place, top in enumerate(larger)
-            if top <= near
-        ]
-    )
+def _least(weight: float, room: float) -> float:
+    """The least mixture of the slopes, over the edges and sides: that of the widest difference.
+
+    Each slope's bet of a stage is exp(s room - s^2/8 weight), with the sums over its blocks of m
+    and of m (limit - difference); it grows with the room, whatever the slope.
+    """
+    bets = [slope * (room - slope / 8.0 * weight) for slope in _SLOPES]
+    top = max(bets)
+    return top + log(sum([exp(bet - top) for bet in bets]) / len(bets))
 
 
 def _learn_edges(memory: Mapping[str, Any], legacy: Mapping[int, int]) -> dict[str, Any]:
@@ -187,12 +185,11 @@ def _learn_edges(memory: Mapping[str, Any], legacy: Mapping[int, int]) -> dict[s
     return {"edges": edges, "below": [0] * (_EDGES + 1)}
 
 
-def _below(tally: Tally | None, edges: Sequence[int]) -> list[int] | None:
+def _below(tally: Tally | None, places: Mapping[int, int]) -> list[int] | None:
     """How many values lie up to each edge, and at the end how many there are."""
     if tally is None or not tally.sketch:
         return None
     counts = [0] * (_EDGES + 1)
-    places = _places(tuple(edges))
     for bucket, count in tally.sketch.items():
         counts[places[bucket]] += count
     return list(accumulate(counts))

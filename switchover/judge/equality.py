@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 #: Types among which equality in Python is equality in JSON.
@@ -12,6 +12,8 @@ _PLAIN = frozenset({str, int, float, type(None)})
 
 def equal(legacy: Any, candidate: Any) -> bool:
     """Whether two values are the same JSON, however deep they nest."""
+    if type(legacy) in _PLAIN and type(candidate) in _PLAIN:
+        return bool(legacy == candidate or (legacy != legacy and candidate != candidate))
     return alike(legacy, candidate) or _equal_by_pieces(legacy, candidate)
 
 
@@ -22,11 +24,37 @@ def alike(legacy: Any, candidate: Any) -> bool:
     is looked for afterwards.
     """
     try:
-        return bool(legacy == candidate) and (
-            _same_bytes(legacy, candidate) or not _mixes_booleans(legacy, candidate)
-        )
+        return bool(legacy == candidate) and _same_types(legacy, candidate)
     except RecursionError:
         return False
+
+
+def unlike(legacy: list[Any], candidate: list[Any]) -> Sequence[int]:
+    """The places at which items of two lists of one length may differ; the others are the same.
+
+    Python tells unequal items apart in C, so one difference among many does not cost a closer
+    look at each.
+    """
+    try:
+        places = [
+            place
+            for place, (one, other) in enumerate(zip(legacy, candidate, strict=True))
+            if one != other
+        ]
+        if _PLAIN.issuperset(map(type, legacy)) and _PLAIN.issuperset(map(type, candidate)):
+            return places
+        # The rest is equal to Python, and need not be to JSON.
+        differing = set(places)
+        same = [place for place in range(len(legacy)) if place not in differing]
+        rest = [legacy[place] for place in same], [candidate[place] for place in same]
+        return places if _same_types(*rest) else range(len(legacy))
+    except RecursionError:
+        return range(len(legacy))
+
+
+def _same_types(legacy: Any, candidate: Any) -> bool:
+    """Whether true stands against 1 nowhere in two values that Python takes for equal."""
+    return _same_bytes(legacy, candidate) or not _mixes_booleans(legacy, candidate)
 
 
 def _same_bytes(legacy: Any, candidate: Any) -> bool:
@@ -83,6 +111,10 @@ def _equal_by_pieces(legacy: Any, candidate: Any) -> bool:
         if isinstance(one, list) and isinstance(other, list):
             if len(one) != len(other):
                 return False
+            if _PLAIN.issuperset(map(type, one)) and _PLAIN.issuperset(map(type, other)):
+                if any(a != b and (a == a or b == b) for a, b in zip(one, other, strict=True)):
+                    return False
+                continue
             left += zip(one, other, strict=True)
         elif isinstance(one, dict) and isinstance(other, dict):
             if one.keys() != other.keys():

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import exp, expm1, log, log1p
+from operator import add
 from typing import Any
 
 #: Alternatives to the limit, as shifts of its logit.
@@ -208,7 +209,7 @@ def bet_against(
     # a rollback is then beyond the limit: all that a bet wins, it wins from a share above that.
     begins = len(state.building) != len(log_gains) or max(state.building) <= 0.0
     won = (0.0,) * len(log_gains) if begins else state.building
-    state.building = tuple([old + gain for old, gain in zip(won, log_gains, strict=True)])
+    state.building = tuple(map(add, won, log_gains))
     state.against = raised(bets, share, log_gains)
     state.blocks += 1
     state.spent += laid
@@ -243,7 +244,7 @@ def bet_in_favour(
     start = state.favour
     if len(start) != len(log_gains):
         start = (-log(len(log_gains)),) * len(log_gains)
-    state.favour = tuple([old + gain for old, gain in zip(start, log_gains, strict=True)])
+    state.favour = tuple(map(add, start, log_gains))
     state.n += n
     state.bad += bad
     state.information += information

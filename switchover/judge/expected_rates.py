@@ -43,8 +43,12 @@ class Proportion(Expected):
         return ({spec.noise: {"pair": Tally(n=n, bad=round(base * n))}},)
 
     def look(self, spec: GateSpec, flow: Flow, seconds: float, level: float, base: float) -> Look:
-        system = "pair" if self._of_pairs(spec) else "candidate"
-        return {spec.metric: {system: share_of(self.per_second(spec, flow) * seconds, level)}}
+        seen = share_of(self.per_second(spec, flow) * seconds, level)
+        if self._of_pairs(spec):
+            return {spec.metric: {"pair": seen}}
+        # Recorders count both systems; what legacy shows tells whether failures come in bursts.
+        theirs = {"legacy": share_of(flow.legacy * seconds, level)} if flow.legacy else {}
+        return {spec.metric: {"candidate": seen, **theirs}}
 
     def _of_pairs(self, spec: GateSpec) -> bool:
         return spec.noise is not None or spec.metric in self._paired

@@ -8,10 +8,12 @@ from math import exp, inf, log, sqrt
 from statistics import NormalDist
 
 from switchover.judge.block import Look, Tally
+from switchover.judge.bound import SURE
 from switchover.judge.drift import LEARNT
 from switchover.judge.expected import Expected, Flow, spread_over
 from switchover.judge.expected_rates import RelativeRate
 from switchover.judge.gate import GateSpec
+from switchover.judge.relative_quantile import steps
 from switchover.judge.sketch import bucket_of
 
 _NORMAL = NormalDist()
@@ -57,8 +59,17 @@ class RelativeQuantile(RelativeRate):
         return ({spec.metric: {"legacy": self._theirs(spec, n)}},)
 
     def look(self, spec: GateSpec, flow: Flow, seconds: float, level: float, base: float) -> Look:
-        n = flow.candidate * seconds
-        systems = {"candidate": spread_over({-_FAR: n * (1.0 - level), _FAR: n * level})}
+        n, allowed = flow.candidate * seconds, 1.0 - spec.quantile
+        # The floor's threshold lies three standard errors below legacy's quantile; as much more of
+        # the candidate lies above that as of legacy.
+        known = max(spec.least(allowed), flow.past.get("legacy", 0.0)) + flow.legacy * seconds
+        more = min(1.0 - level, level * SURE * sqrt(spec.quantile / (allowed * known)))
+        near = _THRESHOLD + steps(spec.limit, spec.to_promote)[1]
+        systems = {
+            "candidate": spread_over(
+                {-_FAR: n * (1.0 - level - more), near: n * more, _FAR: n * level}
+            )
+        }
         if flow.legacy:
             systems["legacy"] = self._theirs(spec, flow.legacy * seconds)
         return {spec.metric: systems}

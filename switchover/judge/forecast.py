@@ -184,13 +184,25 @@ def _shown(what: Expectation, kind: Expected, seconds: float, before: GateEviden
         bets = [start + (bet - start) * intervals for bet in bets]
         state.stage_bursts = {**state.stage_bursts, "bets": bets}
     elif state.bursts:
-        # Legacy has shown by then that its failures do not come in bursts.
-        state.bursts = {}
+        state.bursts = {**state.bursts, **_learnt_of_bursts(what, kind, seconds)}
     if times != 1.0:
         start = -log(len(state.favour)) if state.favour else 0.0
         state.favour = tuple([start + (bet - start) / times for bet in state.favour])
         state.n = round(state.n / times)
     return state
+
+
+def _learnt_of_bursts(what: Expectation, kind: Expected, seconds: float) -> dict[str, float]:
+    """What is known of legacy's bursts by then, if there are none: until it was watched for a
+    while, evidence is discounted."""
+    flow, each = what.flow, what.rules.gauge_seconds
+    watched = flow.past.get("legacy", 0.0) / flow.legacy if flow.legacy else 0.0
+    # Requests come by chance (Poisson): an interval's size has its mean for its variance.
+    size = kind.per_second(what.spec, flow) * each
+    return {
+        "intervals": (watched + seconds) / each, "groups": 0, "squares": 0.0,
+        "sizes": size, "sizes_squared": size * (size + 1.0),
+    }  # fmt: skip
 
 
 def _gains_against(what: Expectation, kind: Expected) -> list[float]:

@@ -42,7 +42,8 @@ class GateSpec:
     evidence fills its share. A ``report_only`` gate is read and changes nothing. Observations of
     a stage's first ``warm_up`` seconds are not judged. ``cap`` (mean only) is where values are
     cut. ``noise`` (proportion only) names the metric of legacy against itself. ``bursty``: bet on
-    blocks in any case. Raises ``ValueError`` where a value makes no sense.
+    blocks in any case. ``seconds``: the metric is a time, which sentences tell with its unit.
+    Raises ``ValueError`` where a value makes no sense.
     """
 
     name: str
@@ -61,6 +62,7 @@ class GateSpec:
     cap: float | None = None
     noise: str | None = None
     bursty: bool = False
+    seconds: bool = False
 
     def __post_init__(self) -> None:
         kind = kinds().get(self.kind)

@@ -13,9 +13,9 @@ from functools import partial
 from itertools import zip_longest
 from typing import Any
 
-from switchover.judge.comparator import Comparator, exact, ignore
+from switchover.judge.comparator import Comparator, Itemwise, exact, ignore
 from switchover.judge.comparators.items import by_key
-from switchover.judge.equality import alike, equal
+from switchover.judge.equality import alike, equal, unlike
 from switchover.judge.path import ANY, Step, reach
 
 #: Differences reported of one pair of answers at most.
@@ -44,11 +44,9 @@ _AGREED: Found = ()
 
 @dataclass(slots=True)
 class Node:
-    """The rules at one place and below. ``key`` pairs the items of two lists; ``itemwise`` says
-    that the comparator takes lists as well, and compares them item by item."""
+    """The rules at one place and below. ``key`` pairs the items of two lists."""
 
     comparator: Comparator | None = None
-    itemwise: bool = False
     key: str | None = None
     children: dict[Step, Node] = field(default_factory=dict)
 
@@ -79,7 +77,7 @@ def compiled(node: Node, default: Comparator) -> Check:
     }
     if any_step is None:
         return _branch(named, rest, whole)
-    return _branch(named, compiled(any_step, default), whole, _at_once(any_step))
+    return _branch(named, compiled(any_step, default), whole, _unlike(any_step))
 
 
 def nothing(legacy: Any, candidate: Any) -> Found:
@@ -106,23 +104,23 @@ def _leaf(comparator: Comparator) -> Check:
     return check
 
 
-def _at_once(node: Node) -> Callable[[Any, Any], bool] | None:
-    """What tells quickly that all items of two lists agree by the rule of each."""
+#: The places of two lists of one length at which items may differ; all others agree.
+_Unlike = Callable[[list[Any], list[Any]], Sequence[int]]
+
+
+def _unlike(node: Node) -> _Unlike | None:
+    """What tells quickly which items of two lists may differ by the rule of each."""
     comparator = node.comparator
     if comparator is None or comparator is ignore:
         return None
-    return partial(_agrees, comparator) if node.itemwise else alike
-
-
-def _agrees(comparator: Comparator, legacy: Any, candidate: Any) -> bool:
-    return comparator(legacy, candidate) is None
+    return comparator.unlike if isinstance(comparator, Itemwise) else unlike
 
 
 def _branch(
     named: Mapping[Step, Check],
     other: Check,
     whole: Check,
-    at_once: Callable[[Any, Any], bool] | None = None,
+    suspects: _Unlike | None = None,
 ) -> Check:
     """The check of an object or a list whose parts have rules of their own."""
     fields = [(step, check) for step, check in named.items() if isinstance(step, str)]
@@ -150,16 +148,30 @@ def _branch(
                 if one is not MISSING or other_one is not MISSING:
                     yield place, check, one, other_one
             return
-        for place, pair in enumerate(zip_longest(legacy, candidate, fillvalue=MISSING)):
-            yield place, named.get(place, other), *pair
+        if suspects is None or places:
+            for place, pair in enumerate(zip_longest(legacy, candidate, fillvalue=MISSING)):
+                yield place, named.get(place, other), *pair
+            return
+        both = min(len(legacy), len(candidate))
+        for place in (
+            suspects(legacy, candidate)
+            if len(legacy) == len(candidate)
+            else suspects(legacy[:both], candidate[:both])
+        ):
+            yield place, other, legacy[place], candidate[place]
+        for place in range(both, len(legacy)):
+            yield place, other, legacy[place], MISSING
+        for place in range(both, len(candidate)):
+            yield place, other, MISSING, candidate[place]
 
     def check(legacy: Any, candidate: Any) -> Found:
         if isinstance(legacy, dict) and isinstance(candidate, dict):
             return _gathered(parts(legacy, candidate))
         if isinstance(legacy, list) and isinstance(candidate, list):
-            if at_once is not None and not places and legacy and at_once(legacy, candidate):
-                return _AGREED
-            return _gathered(items(legacy, candidate))
+            found = _gathered(items(legacy, candidate))
+            # Where no item is suspected, both lists agree; two empty ones say nothing.
+            agreed = found is None and suspects is not None and not places and legacy
+            return _AGREED if agreed else found
         return whole(legacy, candidate)
 
     return check
@@ -216,7 +228,8 @@ def _differences(legacy: Any, candidate: Any, levels: int) -> Found:
         return [_missing(legacy, candidate)]
     both_objects = isinstance(legacy, dict) and isinstance(candidate, dict)
     if levels and (both_objects or (isinstance(legacy, list) and isinstance(candidate, list))):
-        return _branch({}, partial(_below, levels - 1), nothing)(legacy, candidate) or _AGREED
+        below = partial(_below, levels - 1)
+        return _branch({}, below, nothing, unlike)(legacy, candidate) or _AGREED
     return _AGREED if equal(legacy, candidate) else [Difference(legacy, candidate, "differs")]
 
 

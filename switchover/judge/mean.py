@@ -31,7 +31,7 @@ from operator import mul
 from switchover.judge.block import Look, Tally
 from switchover.judge.evidence import GateEvidence, bet_against, bet_in_favour
 from switchover.judge.gate import LEAST, GateSpec, candidate_of
-from switchover.judge.reading import Seen, figure, read
+from switchover.judge.reading import Seen, measured, read
 from switchover.judge.rules import Rules
 from switchover.judge.sketch import GAMMA, LOWEST, bucket_of, upper, value_of
 from switchover.judge.verdict import GateReading
@@ -111,11 +111,13 @@ class Mean:
         """The estimate is the stage's mean in the metric's unit, values cut at the cap."""
         estimate = state.stage["total"] / state.n if state.n else None
         recent = state.recent_bad / state.recent_n if state.recent_n else 0.0
-        limit = f"limit {figure(spec.limit)}"
+        lately = measured(recent, spec.seconds)
+        seen_mean = measured(estimate or 0.0, spec.seconds)
+        limit = f"limit {measured(spec.limit, spec.seconds)}"
         seen = Seen(
             estimate=estimate,
-            words=f"mean {figure(estimate or 0.0)} in {state.n:,}, {limit}",
-            recently=f"mean {figure(recent)} in the latest {state.recent_n:,.0f}, {limit}",
+            words=f"mean {seen_mean} in {state.n:,}, {limit}",
+            recently=f"mean {lately} in the latest {state.recent_n:,.0f}, {limit}",
             n_min=spec.n_min or LEAST,
         )
         return read(spec, rules, state, seen, rolls_back)

@@ -8,17 +8,26 @@ legacy shows that they are not, :mod:`switchover.judge.bursty` takes over.
 
 With ``noise``, the limit is one on agreement relative to legacy's with itself: where legacy gives
 two answers to one request that differ at a rate v, a candidate as good as legacy differs as
-often, and q0 becomes 1 - (1 - q0)(1 - v). v comes from the past of the ``noise`` metric, at its
-Wilson bound three standard errors to the safe side: high to roll back, low to promote. Before it
-is known the gate learns nothing, for or against.
+often, and q0 becomes 1 - (1 - q0)(1 - v). v comes from the past of the ``noise`` metric, at the end
+of its confidence sequence that is to the safe side: high to roll back, low to promote. That one
+holds at all looks at once but with a chance of 0.1 % (1 % to promote), which adds to the gate's own
+error, for as long as v is the same; beyond a million pairs the past fades, and v may change. Before
+it is known the gate learns nothing, for or against.
 """
 
 from __future__ import annotations
 
 from switchover.judge.block import Look, Tally
-from switchover.judge.bound import SURE, wilson
-from switchover.judge.bursty import watch, watch_stage
-from switchover.judge.evidence import GateEvidence, bet_against, bet_in_favour, better, worse
+from switchover.judge.bursty import recent_blocks, watch, watch_stage
+from switchover.judge.confidence import share_interval
+from switchover.judge.evidence import (
+    SHIFTS,
+    GateEvidence,
+    bet_against,
+    bet_in_favour,
+    better,
+    worse,
+)
 from switchover.judge.gate import LEAST, GateSpec, candidate_of, outcomes
 from switchover.judge.reading import Seen, percent, read
 from switchover.judge.rules import Rules
@@ -26,6 +35,11 @@ from switchover.judge.verdict import GateReading
 
 #: Past noise counts are halved beyond this many, so that old times fade.
 _FADE = 1_000_000
+#: How often legacy's own noise may lie outside its interval at any look; of the 5 % of a stage's
+#: promotion, more can be spent on it than of the rollout's 1 %.
+_UNSURE, _UNSURE_TO_PROMOTE = 0.001, 0.01
+#: The interval is found anew when the pairs have grown by this factor.
+_GROWN = 1.05
 
 
 class Proportion:
@@ -54,12 +68,12 @@ class Proportion:
         """Bet on the bad ones of the fresh observations."""
         limit, to_promote = spec.limit, spec.to_promote
         if spec.noise is not None:
-            n, bad = state.memory.get("n", 0), state.memory.get("bad", 0)
+            past = state.memory
             _learn_noise(spec.noise, state, look)
-            if n < LEAST:
+            if "high" not in past:
                 return
-            limit = _with_noise(limit, wilson(n, bad, SURE))
-            to_promote = _with_noise(to_promote, wilson(n, bad, -SURE))
+            limit = _with_noise(limit, past["high"])
+            to_promote = _with_noise(to_promote, past["low"])
         fresh = outcomes(candidate_of(look, spec.metric))
         staged = outcomes(candidate_of(stage_look, spec.metric))
         legacy = outcomes(look.get(spec.metric, {}).get("legacy"))
@@ -67,7 +81,10 @@ class Proportion:
             watch(spec, rules, state, fresh, legacy, at, allowed=limit)
             coin_against(state, rules, fresh, limit)
         watch_stage(rules, state, staged, None, at, allowed=to_promote)
-        coin_in_favour(state, staged, to_promote)
+        # Where little is known of the noise, the bound may lie below what the candidate is seen
+        # to do. No bet then, rather than one that loses what has to be won back.
+        hopeless = spec.noise is not None and state.n > 0 and state.bad >= to_promote * state.n
+        coin_in_favour(state, staged, to_promote, rests=hopeless)
 
     def fired(self, spec: GateSpec, state: GateEvidence) -> bool:
         """Never: evidence decides."""
@@ -84,7 +101,7 @@ class Proportion:
         seen = Seen(
             estimate=estimate,
             words=f"{percent(estimate or 0.0)} of {state.n:,} bad, {allowed}",
-            recently=f"{recent_rate(state)} bad, {allowed}",
+            recently=f"{recent_rate(state, rolls_back)} bad, {allowed}",
             n_min=spec.least(spec.to_promote),
             missing=noise if state.memory.get("n", 0) < LEAST else "",
         )
@@ -98,19 +115,32 @@ def coin_against(state: GateEvidence, rules: Rules, fresh: Tally | None, limit: 
         bet_against(state, gains, fresh.n, fresh.bad, rules.planned_looks)
 
 
-def coin_in_favour(state: GateEvidence, fresh: Tally | None, limit: float) -> None:
-    """G after a tally of good and bad."""
+def coin_in_favour(
+    state: GateEvidence, fresh: Tally | None, limit: float, rests: bool = False
+) -> None:
+    """G after a tally of good and bad, which is only counted if the bet ``rests``."""
     if fresh is not None and fresh.n > 0:
-        told = fresh.n * limit * (1.0 - limit)
-        bet_in_favour(state, better(fresh.n, fresh.bad, limit), fresh.n, fresh.bad, told)
+        told = 0.0 if rests else fresh.n * limit * (1.0 - limit)
+        gains = [0.0] * len(SHIFTS) if rests else better(fresh.n, fresh.bad, limit)
+        bet_in_favour(state, gains, fresh.n, fresh.bad, told)
 
 
 def _learn_noise(metric: str, state: GateEvidence, look: Look) -> None:
     fresh = outcomes(look.get(metric, {}).get("pair"))
     if fresh is not None and fresh.n > 0:
-        n, bad = state.memory.get("n", 0) + fresh.n, state.memory.get("bad", 0) + fresh.bad
-        fade = 2 if n > _FADE else 1
-        state.memory = {"n": n // fade, "bad": bad // fade}
+        past = {"n": 0, "bad": 0, "since": 0, **state.memory}
+        past["n"] += fresh.n
+        past["bad"] += fresh.bad
+        if past["n"] > _FADE:
+            past |= {"n": past["n"] // 2, "bad": past["bad"] // 2, "since": 0}
+        # An earlier interval is as sure as a later one; to find it is what takes the time.
+        if past["n"] >= max(LEAST, _GROWN * past["since"]):
+            low, _ = share_interval(past["n"], past["bad"], _UNSURE_TO_PROMOTE)
+            _, high = share_interval(past["n"], past["bad"], _UNSURE)
+            if past["since"]:
+                low, high = max(low, past["low"]), min(high, past["high"])
+            past |= {"low": low, "high": high, "since": past["n"]}
+        state.memory = past
 
 
 def _with_noise(limit: float, noise: float) -> float:
@@ -124,7 +154,14 @@ def _noise_words(state: GateEvidence) -> str:
     return f" beyond the {percent(state.memory['bad'] / n)} in which legacy differs from itself"
 
 
-def recent_rate(state: GateEvidence) -> str:
-    """The bad rate since the evidence began to build, in words."""
+def recent_rate(state: GateEvidence, rolls_back: bool) -> str:
+    """The bad rate since the evidence that decides began to build, in words."""
+    blocks = recent_blocks(state, rolls_back)
+    if blocks is not None:
+        many, share, allowed = blocks
+        return (
+            f"{percent(share)} of each of the latest {many:,} intervals on average, where "
+            f"{percent(allowed)} was allowed,"
+        )
     n = state.recent_n
     return f"{percent(state.recent_bad / n if n else 0.0)} of the latest {n:,.0f}"

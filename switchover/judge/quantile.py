@@ -16,7 +16,7 @@ from switchover.judge.bursty import watch, watch_stage
 from switchover.judge.evidence import GateEvidence
 from switchover.judge.gate import GateSpec, candidate_of
 from switchover.judge.proportion import coin_against, coin_in_favour, recent_rate
-from switchover.judge.reading import Seen, figure, percent, read
+from switchover.judge.reading import Seen, measured, percent, read
 from switchover.judge.rules import Rules
 from switchover.judge.sketch import beyond, bucket_of
 from switchover.judge.tail import Part, split, tail_quantile, teaches, widen
@@ -85,11 +85,13 @@ class Quantile:
         """The estimate is the stage's quantile in the metric's unit."""
         estimate = tail_quantile(state.stage, spec.quantile)
         name = f"p{100 * spec.quantile:g}"
-        above_it = f"above {figure(spec.limit)}, {percent(1.0 - spec.quantile)} allowed"
+        limit = measured(spec.limit, spec.seconds)
+        value = measured(estimate or 0.0, spec.seconds)
+        above_it = f"above {limit}, {percent(1.0 - spec.quantile)} allowed"
         seen = Seen(
             estimate=estimate,
-            words=f"{name} {figure(estimate or 0.0)} in {state.n:,}, limit {figure(spec.limit)}",
-            recently=f"{recent_rate(state)} {above_it}",
+            words=f"{name} {value} in {state.n:,}, limit {limit}",
+            recently=f"{recent_rate(state, rolls_back)} {above_it}",
             n_min=spec.least(1.0 - spec.quantile),
         )
         return read(spec, rules, state, seen, rolls_back)

@@ -136,6 +136,13 @@ def figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def measured(value: float, seconds: bool) -> str:
+    """A value of a metric for people; of a time with its unit."""
+    if not seconds:
+        return figure(value)
+    return f"{figure(1000 * value)} ms" if value < 1 else f"{figure(value)} s"
+
+
 def percent(share: float) -> str:
     """A share as a percentage for people."""
     return f"{100 * share:.3g} %"

@@ -14,6 +14,9 @@ of both bets, which is valid where neither claim holds. Rollback looks at the ra
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import expm1, log1p
+
 from switchover.judge.block import Look, Tally
 from switchover.judge.bound import SURE, wilson
 from switchover.judge.bursty import watch, watch_stage
@@ -36,6 +39,8 @@ FLOOR = 0.01
 #: Past legacy counts are halved beyond this many, so that old times fade.
 _FADE = 1_000_000
 _NOTHING = Tally()
+#: Shifts of the floor's logit that are bet on; a candidate that needs a floor is far below it.
+_BELOW = (-0.25, -0.5, -1.0, -2.0)
 
 
 class RelativeRate:
@@ -72,7 +77,7 @@ class RelativeRate:
         ours = outcomes(staged.get("candidate")) or _NOTHING
         theirs = outcomes(staged.get("legacy")) or _NOTHING
         watch_stage(rules, state, ours, theirs, at, ratio=spec.to_promote, allowed=floor)
-        compare_in_favour(state, spec.to_promote, floor, ours, theirs, past)
+        compare_in_favour(state, spec.to_promote, floor, ours, theirs, past, ours.bad)
         if legacy.n:
             past.add(Tally(n=legacy.n, bad=legacy.bad))
             fade = 2 if past.n > _FADE else 1
@@ -95,7 +100,7 @@ class RelativeRate:
         seen = Seen(
             estimate=estimate,
             words=f"{percent(ours or 0.0)} of {state.n:,} bad, {allowed}",
-            recently=f"{recent_rate(state)} bad, {allowed}",
+            recently=f"{recent_rate(state, rolls_back)} bad, {allowed}",
             n_min=spec.n_min or LEAST,
         )
         return read(spec, rules, state, seen, rolls_back)
@@ -122,16 +127,18 @@ def compare_in_favour(
     candidate: Tally,
     legacy: Tally,
     past: Tally,
-    floor_known: bool = True,
+    floor_bad: int | None,
 ) -> None:
     """G after a block of both systems; keeps legacy's counts of the stage for people.
 
-    Above 0, ``floor`` adds a second bet, which rests as long as ``floor_known`` is false.
+    Above 0, ``floor`` adds a second bet on ``floor_bad`` of the candidate's being bad, which rests
+    as long as that is not known.
     """
     if legacy.n:
-        kept = state.stage
-        counts = {"n": kept.get("n", 0) + legacy.n, "bad": kept.get("bad", 0) + legacy.bad}
-        state.stage = {**kept, **counts}
+        kept = dict(state.stage)
+        kept["n"] = kept.get("n", 0) + legacy.n
+        kept["bad"] = kept.get("bad", 0) + legacy.bad
+        state.stage = kept
     if candidate.n <= 0:
         return
     coin = _coin(ratio, candidate, legacy, past, -SURE)
@@ -141,9 +148,15 @@ def compare_in_favour(
         gains = better(coin[0], candidate.bad, coin[1])
         told = coin[0] * coin[1] * (1.0 - coin[1])
     if floor > 0.0:
-        rests = [0.0] * len(SHIFTS)
-        gains += better(candidate.n, candidate.bad, floor) if floor_known else rests
+        n, bad = (0, 0) if floor_bad is None else (candidate.n, floor_bad)
+        gains += [bad * shift - n * per_one for shift, per_one in _floor_bets(floor)]
     bet_in_favour(state, gains, candidate.n, candidate.bad, told)
+
+
+@lru_cache(maxsize=64)
+def _floor_bets(floor: float) -> tuple[tuple[float, float], ...]:
+    """Shifts, and what each observation costs; the likelihood ratios of ``better``."""
+    return tuple((shift, log1p(floor * expm1(shift))) for shift in _BELOW)
 
 
 def _coin(

@@ -10,8 +10,8 @@ from math import floor, isfinite
 from switchover.judge.block import SYSTEMS, Look, Tally
 from switchover.judge.gate import GateSpec, candidate_of
 from switchover.judge.rollout import Rules, assess, begin, enter_stage, observe
-from switchover.judge.silence import awaited, heard_in, silent_words
-from switchover.judge.sketch import beyond, bucket_of, edge
+from switchover.judge.silence import awaited, heard_in, silent_words, unread
+from switchover.judge.sketch import beyond, bucket_of
 from switchover.judge.verdict import StageReading, Verdict
 
 #: Kinds of gates that read an observation as a share of good ones, and those that need a sketch.
@@ -150,6 +150,7 @@ class _Walk:
         age = max(0.0, began - self._since)
         self._evidence = observe(self._gates, self._rules, self._evidence, look, at=began, age=age)
         self._heard.update(dict.fromkeys(heard_in(look), ends))
+        self._heard = unread(self._gates, self._rules, self._evidence, self._heard, self._since)
         self._bad = _counted(self._gates, self._bad, look)
         seen = self._read(ends)
         self._gone = self._gone or seen.reading.verdict is Verdict.ROLLBACK
@@ -227,7 +228,7 @@ def _counted(gates: Sequence[GateSpec], bad: Mapping[str, int], look: Look) -> d
         fresh = candidate_of(look, gate.metric)
         if fresh is None or gate.kind not in BAD_ONES:
             continue
-        more = beyond(fresh.sketch, edge(gate.limit)) if gate.kind == "quantile" else fresh.bad
+        more = beyond(fresh.sketch, bucket_of(gate.limit)) if gate.kind == "quantile" else fresh.bad
         counts[gate.name] = counts.get(gate.name, 0) + more
     return counts
 

@@ -109,7 +109,7 @@ def observe(
         kinds()[gate.kind].observe(gate, rules, state, look, staged, at)
         if at is not None and state.n > before:
             state.tick(at)
-    return replace(evidence, looks=evidence.looks + 1, gates=states)
+    return Evidence(evidence.stage, evidence.stage_kind, evidence.looks + 1, states)
 
 
 def assess(

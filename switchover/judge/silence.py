@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from switchover.judge.block import Look
 from switchover.judge.gate import GateSpec, kinds
+from switchover.judge.rollout import Evidence
+from switchover.judge.rules import Rules
 
 
 def heard_key(metric: str, system: str) -> str:
@@ -30,6 +32,30 @@ def heard_in(look: Look) -> set[str]:
         for system, tally in systems.items()
         if tally.n > 0
     }
+
+
+def unread(
+    gates: Iterable[GateSpec],
+    rules: Rules,
+    evidence: Evidence,
+    heard: Mapping[str, float],
+    entered_at: float,
+) -> dict[str, float]:
+    """``heard`` without what came but told its gate nothing, as gauges do that can't be read.
+
+    A gate that works by intervals notes the end of the last that told something. The one after
+    that may be open yet, and in a stage the first may have begun before it, so two are allowed.
+    """
+    told = dict(heard)
+    for gate in gates:
+        kept = evidence.gates[gate.name].memory if gate.name in evidence.gates else {}
+        for system in kinds()[gate.kind].needs:
+            last = kept.get(f"{system}_told")
+            key = heard_key(gate.metric, system)
+            if last is not None and key in told:
+                until = max(last, entered_at + gate.warm_up) + 2.0 * rules.gauge_seconds
+                told[key] = min(told[key], until)
+    return told
 
 
 def silent_words(what: str, seconds: float, advice: str = "is the recorder running?") -> str:

@@ -2,18 +2,22 @@
 
 Kept as a plain mapping: ``seen`` values in all, of them those above bucket ``base`` in
 ``sketch``. The base is set by the first look, so that the tail holds four times what the
-quantile needs, and is lowered when later values fall below it.
+quantile needs and five values at least, and is lowered when later values fall below it. What lies
+above ``sure``, the first base, has been counted from the beginning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import sqrt
 from typing import Any
 
 from switchover.judge.sketch import beyond, quantile_bucket, upper, value_of
 
 #: How much more than the quantile's own share the tail holds when it begins.
 _ROOM = 4.0
+#: A first look of few values would hardly tell where so small a share begins.
+_VALUES = 5.0
 #: A look with so many values beyond the quantile says much what the look before did. Then every
 #: eighth is enough, and the tail is no longer what takes the time.
 _PLENTY = 100.0
@@ -43,8 +47,9 @@ def widen(
     """The tail with ``fresh`` (``n`` values) added; ``allowed`` is the share above the quantile."""
     sketch, seen = dict(kept.get("sketch", ())), kept.get("seen", 0)
     base = kept.get("base")
-    if base is None or sum([count for _, count in part]) < allowed * n:
-        lower = quantile_bucket(fresh, max(0.0, 1.0 - _ROOM * allowed))
+    least = allowed * n
+    if base is None or (len(part) < least and sum([count for _, count in part]) < least):
+        lower = quantile_bucket(fresh, max(0.0, 1.0 - max(_ROOM * allowed, _VALUES / n)))
         lower = 0 if lower is None else lower - 1
         if base is None or lower < base:
             hidden = seen - sum(sketch.values())
@@ -55,7 +60,7 @@ def widen(
     counted = sketch.get
     for bucket, count in part:
         sketch[bucket] = counted(bucket, 0) + count
-    return {"sketch": sketch, "seen": seen + n, "base": base}
+    return {"sketch": sketch, "seen": seen + n, "base": base, "sure": kept.get("sure", base)}
 
 
 def halve(kept: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,6 +80,25 @@ def tail_bucket(kept: Mapping[str, Any], q: float) -> int | None:
         if left < 0:
             return int(bucket)
     return int(kept["base"])
+
+
+def sure_bucket(kept: Mapping[str, Any], q: float, z: float) -> int | None:
+    """The highest bucket that surely lies below the ``q``-quantile; None as long as none is known.
+
+    So many values lie above it that a share of 1 - q would be ``z`` standard errors away (the
+    Wilson bound of the share above it is no less than 1 - q, put the other way round).
+    """
+    if not kept.get("seen"):
+        return None
+    sketch, n, sure = kept["sketch"], kept["seen"], kept.get("sure", kept["base"])
+    left = n * (1.0 - q) + z * sqrt(n * q * (1.0 - q))
+    for bucket in sorted(sketch, reverse=True):
+        if bucket <= sure:
+            break
+        left -= sketch[bucket]
+        if left <= 0.0:
+            return int(bucket) - 1
+    return None
 
 
 def tail_quantile(kept: Mapping[str, Any], q: float) -> float | None:

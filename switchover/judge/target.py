@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from switchover.judge.block import Block
 from switchover.judge.bound import SURE, wilson
-from switchover.judge.reading import figure, lasting, percent
+from switchover.judge.reading import lasting, measured, percent
 from switchover.judge.sketch import HIGHEST, above
 
 #: Slots of a window.
@@ -235,6 +235,4 @@ def amount(spec: TargetSpec, value: float) -> str:
         return percent(value)
     if spec.kind == "count":
         return f"{value:g} events" if value != 1 else "1 event"
-    if not spec.seconds:
-        return figure(value)
-    return f"{figure(1000 * value)} ms" if value < 1 else f"{figure(value)} s"
+    return measured(value, spec.seconds)

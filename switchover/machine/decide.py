@@ -34,7 +34,8 @@ class Facts:
     """What decide needs beside the state. ``now`` in seconds since the epoch; ``blocked`` is
     the sentence of a freeze window or a closed weekday; ``silence`` that of missing data past
     the plan's limit; ``astray`` that of proxies that do not follow the routing document;
-    ``unreadable`` names the sources that can't be read now and why;
+    ``unreadable`` names the sources that can't be read now and why; ``misrecorded`` the metrics
+    that came in a form which their gates don't read;
     ``lost`` tells that too much of the evidence was lost; ``alert`` is the sentence of a target
     that lets nothing go on; ``on_expiry`` what follows an approval that nobody gave in time."""
 
@@ -44,6 +45,7 @@ class Facts:
     silence: str = ""
     astray: str = ""
     unreadable: str = ""
+    misrecorded: str = ""
     lost: str = ""
     alert: str = ""
     automatic_rollback: bool = True
@@ -130,7 +132,7 @@ def _ready(state: State, stage: Stage, facts: Facts) -> Action | None:
     if turned:
         code = "dwell" if facts.now < state.not_before else "evidence"
         until = state.not_before if code == "dwell" else None
-        missing = facts.silence or facts.unreadable
+        missing = facts.misrecorded or facts.silence or facts.unreadable
         return Wait(f"{turned}; {missing}" if missing else turned, code, until)
     if facts.now < state.not_before:
         return Wait("the stage bakes", "dwell", state.not_before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,18 @@ GateKind = Literal[
     "sample_ratio",
 ]
 
+#: What is recorded for the kinds that read it; sample_ratio counts anything.
+FORMS: Mapping[str, str] = {
+    "proportion": "yes or no",
+    "relative_rate": "yes or no",
+    "count": "yes or no",
+    "quantile": "numbers",
+    "relative_quantile": "numbers",
+    "mean": "numbers",
+    "drift": "numbers",
+    "memory": "numbers",
+    "paired": "the outcomes of both systems",
+}
 
 #: Agreement of both systems, and of legacy with itself: what recorders compare.
 AGREEMENT, NOISE = "prediction_agreement_rate", "noise_rate"

@@ -9,6 +9,7 @@ from typing import Any
 from switchover.judge.gate import GateSpec
 from switchover.judge.target import TargetSpec, amount, limit_words
 from switchover.plan.catalogue import METRICS
+from switchover.plan.explain_sources import SourceRow, source_row
 from switchover.plan.flags import candidate_flags
 from switchover.plan.load import LoadedPlan
 from switchover.plan.spec import Gate, Plan, Schedule
@@ -55,6 +56,7 @@ class Explanation:
     stages: tuple[Row, ...]
     schedule: str
     minimum: float
+    sources: tuple[SourceRow, ...]
     targets: tuple[str, ...]
     rollback: tuple[str, ...]
 
@@ -63,7 +65,7 @@ class Explanation:
         return asdict(self)
 
     def lines(self) -> tuple[str, ...]:
-        """Plain text for a terminal or a log."""
+        """Plain text for a terminal or a log; sources are for a table of their own."""
         text = [f"{self.title} ({self.migration})", self.move, ""]
         told: dict[tuple[str, ...], int] = {}
         for row in self.stages:
@@ -100,6 +102,7 @@ def explain(loaded: LoadedPlan) -> Explanation:
         stages=tuple(_row(plan, stage, specs) for stage in stages),
         schedule=_schedule(plan.schedule),
         minimum=sum(stage.bake for stage in stages),
+        sources=tuple(map(source_row, plan.sources)),
         targets=tuple(map(_target_words, compile_targets(plan.targets))),
         rollback=_rollback(plan, specs),
     )

@@ -39,6 +39,10 @@ TableName = Annotated[
 ]
 Column = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$"), Form("a column's name", "order_id")]
 UrlPath = Annotated[str, Field(pattern="^/"), Form("a path that begins with /", "/health")]
+#: A variable of the worker that reads it, so that no secret stands in a plan.
+VARIABLE = r"^env:[A-Za-z_][A-Za-z0-9_]*$"
+VARIABLE_WORDS = "env: and the name of a variable"
+Token = Annotated[str, Field(pattern=VARIABLE), Form(VARIABLE_WORDS, "env:API_TOKEN", secret=True)]
 
 
 class Model(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from switchover.plan.form import Form, Model, Url
+from switchover.plan.form import VARIABLE, VARIABLE_WORDS, Form, Model, Token, Url
 from switchover.plan.units import Seconds
 
 Plain = Annotated[
@@ -19,10 +19,8 @@ Service = Annotated[
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*(@[A-Za-z0-9-]+)?$"),
     Form("a service's name, with its provider if that is another", "mood-v3@file"),
 ]
-Variable = Annotated[
-    str,
-    Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$"),
-    Form("env: and the name of a variable", "env:TRAEFIK_REDIS", secret=True),
+Redis = Annotated[
+    str, Field(pattern=VARIABLE), Form(VARIABLE_WORDS, "env:TRAEFIK_REDIS", secret=True)
 ]
 
 
@@ -66,7 +64,7 @@ class TraefikProxy(Model):
     """Traefik, through its Redis provider; sticky by cookie only."""
 
     kind: Literal["traefik"] = Field(description="always traefik")
-    redis: Variable = Field(description="variable with the URL of Traefik's Redis")
+    redis: Redis = Field(description="variable with the URL of Traefik's Redis")
     root: Plain = Field("traefik", description="the provider's rootKey")
     service: Plain = Field(description="the weighted service that routers name")
     legacy: Service = Field(description="service of the legacy system")
@@ -88,7 +86,7 @@ class GatewayApiProxy(Model):
     route: Plain = Field(description="the route's name")
     legacy: Plain = Field(description="Service of the legacy system")
     candidate: Plain = Field(description="Service of the candidate")
-    token: Variable | None = Field(
+    token: Token | None = Field(
         None, description="variable with a bearer token; default: the pod's service account"
     )
     settle: Seconds = Field(10.0, gt=0, description="time that a gateway may take to accept")

@@ -9,14 +9,25 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from switchover.plan.form import Form, Model, Slug, Url, at_key
-from switchover.plan.proxies import Variable
+from switchover.plan.form import (
+    VARIABLE,
+    VARIABLE_WORDS,
+    Form,
+    Model,
+    Slug,
+    Token,
+    Url,
+    at_key,
+)
 from switchover.plan.units import Seconds
 
 MetricName = Annotated[
     str,
     Field(pattern=r"^[a-z][a-z0-9_]*$"),
     Form("a metric's name of lower-case letters, digits and _", "success_rate"),
+]
+Database = Annotated[
+    str, Field(pattern=VARIABLE), Form(VARIABLE_WORDS, "env:OUTCOMES_DATABASE", secret=True)
 ]
 Text = Annotated[str, Field(min_length=1)]
 Side = Literal["legacy", "candidate", "pair"]
@@ -110,7 +121,7 @@ class PrometheusSource(SourceBase):
 
     kind: Literal["prometheus"] = Field(description="always prometheus")
     url: Url = Field(description="its address, without /api/v1")
-    token: Variable | None = Field(None, description="variable with a bearer token")
+    token: Token | None = Field(None, description="variable with a bearer token")
     delay: Seconds = Field(30.0, description="samples may arrive so late")
     metrics: list[PrometheusMetric] = Field(min_length=1, description="what is read")
 
@@ -119,7 +130,7 @@ class SqlSource(SourceBase):
     """A database, reached read-only: SQLite or PostgreSQL."""
 
     kind: Literal["sql"] = Field(description="always sql")
-    database: Variable = Field(description="variable with a SQLAlchemy URL")
+    database: Database = Field(description="variable with a SQLAlchemy URL")
     delay: Seconds = Field(30.0, description="rows may arrive so late; later ones don't count")
     metrics: list[SqlMetric] = Field(min_length=1, description="what is read")
 
@@ -129,7 +140,7 @@ class HttpSource(SourceBase):
 
     kind: Literal["http"] = Field(description="always http")
     url: Url = Field(description="where it is read with GET")
-    token: Variable | None = Field(None, description="variable with a bearer token")
+    token: Token | None = Field(None, description="variable with a bearer token")
     metrics: list[HttpMetric] = Field(min_length=1, description="what is read")
 
 

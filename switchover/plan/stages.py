@@ -111,6 +111,7 @@ def _compile_gate(gate: Gate, noise: str | None) -> GateSpec:
         cap=gate.cap,
         noise=gate.noise or (noise if (gate.metric, kind) == (AGREEMENT, "proportion") else None),
         bursty=gate.bursty,
+        seconds=kind == "quantile" or (known is not None and known.unit == "seconds"),
     )
 
 

@@ -72,10 +72,11 @@ class Traffic:
         return _HOUR - gone if _HOUR - gone > 1e-6 else _HOUR
 
 
-def rate(text: str) -> float:
-    """Per second, of ``5/s``, ``90/min``, ``20/h`` or ``1000/d``; raises ``ValueError``."""
+def rate(text: str, *, none: bool = False) -> float:
+    """Per second, of ``5/s``, ``90/min``, ``20/h`` or ``1000/d``; of ``0/s`` too where there may
+    be ``none``. Raises ``ValueError``."""
     found = _RATE.fullmatch(text.strip())
-    if found is None or float(found[1]) <= 0:
+    if found is None or not (float(found[1]) > 0 or none):
         raise ValueError(f"{text!r} is not a rate; write one like 5/s, 90/min or 20/h")
     return float(found[1]) / _SECONDS[found[2]]
 

@@ -22,7 +22,8 @@ def metric_value(value: float | None, kind: str, metric: str) -> str:
     if kind in ("drift", "sample_ratio"):
         return f"{_short(100 * value)} % apart"
     known = METRICS.get(metric)
-    if kind in ("quantile", "mean") and known is not None and known.unit == "seconds":
+    # Plans hold quantiles to durations only.
+    if kind == "quantile" or (kind == "mean" and known is not None and known.unit == "seconds"):
         return seconds(value)
     return _short(value)
 

@@ -48,6 +48,8 @@ class HeldDocument:
         self.flags: dict[str, Flag] = {}
         self.since = time.time()
         self.fallen_back = ""
+        # The held document's, which waits while legacy serves all.
+        self._table = legacy_table("cold_start", 0)
         self._compiled: dict[str, FlagTable] = {}
         # What the flags' buckets rest on, beside their definitions.
         self._hashed = ("", "string")
@@ -131,7 +133,7 @@ class HeldDocument:
             return
         try:
             flags = self._read_flags(snapshot)
-            compile_snapshot(snapshot)
+            table = compile_snapshot(snapshot)
         except (ValueError, TypeError) as error:
             self._refuse("malformed", document, f"a malformed routing document: {error}")
             self._obey(snapshot)
@@ -142,8 +144,9 @@ class HeldDocument:
             self._obey(snapshot)
             return
         changed = self._changed(flags, snapshot)
-        self.snapshot, self._text, self.since = snapshot, document, time.time()
-        self.flags, self.fallen_back = flags, ""
+        # The text comes last: until then a fork in between is mended by the next reading.
+        self._table, self.flags, self.fallen_back = table, flags, ""
+        self.snapshot, self.since, self._text = snapshot, time.time(), document
         self._put_in_force(Change("document", snapshot.epoch, changed))
         self.counters["taken"] += 1
         self._confirm()
@@ -176,10 +179,9 @@ class HeldDocument:
 
     def _put_in_force(self, change: Change | None) -> None:
         held = self.snapshot
+        table = self._table
         if self.fallen_back:
             table = legacy_table(self.fallen_back, self.epoch)
-        else:
-            table = legacy_table("cold_start", 0) if held is None else compile_snapshot(held)
         hashed = ("", "string") if held is None else (held.salt, held.key)
         kept = {}
         if change is not None and hashed == self._hashed:

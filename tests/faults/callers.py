@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
@@ -15,6 +15,7 @@ from switchover.machine.snapshot import Snapshot
 from switchover.routing.bucket import Key
 from switchover.routing.router import Router
 from switchover.routing.snapshot import Decision, compile_snapshot, decide
+from tests.eventually import eventually
 
 KEYS: tuple[Key, ...] = ("a", "b", "", "ä", "\ud800", 0, -7, 10**50, b"a", b"\xff", *range(50))
 
@@ -22,16 +23,6 @@ KEYS: tuple[Key, ...] = ("a", "b", "", "ä", "\ud800", 0, -7, 10**50, b"a", b"\x
 MAX_STALENESS = 1.0
 
 _PROCESSES = multiprocessing.get_context("fork")
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 30.0) -> bool:
-    """Whether it comes true, with far more patience than it should need."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 @dataclass

@@ -22,7 +22,8 @@ from switchover.machine.snapshot import Snapshot
 from switchover.routing.claims import Claims
 from switchover.routing.store import RedisRoutingStore
 from switchover.testing.embedded import Valkey
-from tests.faults.callers import Account, Fleet, eventually
+from tests.eventually import eventually
+from tests.faults.callers import Account, Fleet
 
 FLAGS = {"new": {"name": "new", "follows_split": True}}
 

@@ -63,8 +63,15 @@ def plan(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def ledger_url(sqlite_url: str) -> str:
+    """Where commands keep their ledger; a file may put another in its place."""
+    return sqlite_url
+
+
+@pytest.fixture
 def cli(
     tmp_path: Path,
+    ledger_url: str,
     fresh_redis_url: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -72,7 +79,7 @@ def cli(
     """Run a command as operator carl; no error may ever be a traceback."""
     for name, value in {
         "SWITCHOVER_STATE_DIR": tmp_path / "state",
-        "SWITCHOVER_DATABASE_URL": f"sqlite:///{tmp_path / 'ledger.sqlite'}",
+        "SWITCHOVER_DATABASE_URL": ledger_url,
         "SWITCHOVER_REDIS_URL": fresh_redis_url,
         "SWITCHOVER_INCIDENTS_DIR": tmp_path / "incidents",
         "SWITCHOVER_ACTOR": "carl",

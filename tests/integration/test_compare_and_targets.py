@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from switchover import Recorder
-from switchover.cli.main import run
 from switchover.engine.advance import take_step
 from switchover.engine.collect import collect
 from switchover.engine.monitor import look
@@ -43,40 +40,23 @@ PLAN = textwrap.dedent("""\
     notify: {slack_channel: "#demo"}
     """)
 
-Cli = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture(params=["sqlite_url", "postgres_database"])
-def cli(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    fresh_redis_url: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Cli:
-    """Commands on a migration in its first canary stage; gives code and both streams."""
-    for name, value in {
-        "SWITCHOVER_STATE_DIR": tmp_path / "state",
-        "SWITCHOVER_DATABASE_URL": request.getfixturevalue(request.param),
-        "SWITCHOVER_REDIS_URL": fresh_redis_url,
-        "SWITCHOVER_INCIDENTS_DIR": tmp_path / "incidents",
-        "SWITCHOVER_ACTOR": "carl",
-        "COLUMNS": "200",
-    }.items():
-        monkeypatch.setenv(name, str(value))
-    monkeypatch.chdir(tmp_path)
+def ledger_url(request: pytest.FixtureRequest) -> str:
+    """Both databases."""
+    return str(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def cli(cli: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Commands on a migration in its first canary stage."""
+    monkeypatch.setenv("COLUMNS", "200")
     Path("plan.yaml").write_text(PLAN, encoding="utf-8")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run(list(arguments))
-        return code, *capsys.readouterr()
-
-    assert call("start", "plan.yaml")[0] == 0
+    assert cli("start", "plan.yaml").code == 0
     context = build_context(load_settings())
     record_work(context, "demo", "checks", [CheckResult("up", True, "x", 0.1)], actor="t")
     assert take_step(context, "demo", actor="t").action == "enter"
-    return call
+    return cli
 
 
 def record(failures: int) -> None:
@@ -90,54 +70,54 @@ def record(failures: int) -> None:
 
 
 @pytest.mark.req("O3")
-def test_compare_shows_what_recorders_of_both_systems_counted(cli: Cli, tmp_path: Path) -> None:
+def test_compare_shows_what_recorders_of_both_systems_counted(cli: Any, tmp_path: Path) -> None:
     """Table, one stage, JSON and a picture; two recorders add up."""
-    assert cli("compare", "demo")[1] == "No metric is known of both systems yet.\n"
+    assert cli("compare", "demo").out == "No metric is known of both systems yet.\n"
     record(failures=100)
     record(failures=100)
-    code, out, _ = cli("compare", "demo")
-    assert code == 0
-    row = next(line for line in out.splitlines() if line.startswith("success_rate"))
+    answer = cli("compare", "demo")
+    assert answer.code == 0
+    row = next(line for line in answer.out.splitlines() if line.startswith("success_rate"))
     assert "100 %" in row
     assert "90 %" in row
     assert "-10 points" in row
     assert "✗ worse" in row
-    assert "not used for decisions" in out
-    document = json.loads(cli("compare", "demo", "--stage", "canary-10", "--json")[1])
+    assert "not used for decisions" in answer.out
+    document = cli("compare", "demo", "--stage", "canary-10", "--json").document
     (stage,) = document["stages"]
     by_name = {f"{f['metric']} {f['figure']}": f for f in stage["figures"]}
     assert by_name["success_rate share"]["candidate_n"] == 2000
     assert by_name["response_time_p95 p99"]["ratio"] == pytest.approx(1.5, rel=0.03)
     picture = tmp_path / "figures.png"
-    assert cli("compare", "demo", "--plot", str(picture))[0] == 0
+    assert cli("compare", "demo", "--plot", picture).code == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.req("O3")
-def test_compare_refuses_what_is_not_there(cli: Cli) -> None:
+def test_compare_refuses_what_is_not_there(cli: Any) -> None:
     """A stage or a folder that does not exist is bad input, with what to do."""
-    code, _, error = cli("compare", "demo", "--stage", "canary-11")
-    assert code == 2
-    assert "one of checks, canary-10, canary-100, complete" in error
-    code, _, error = cli("compare", "demo", "--plot", "nowhere/figures.png")
-    assert code == 2
-    assert "name a .png file in a folder that exists" in error
-    assert cli("compare", "nobody")[0] == 2
+    answer = cli("compare", "demo", "--stage", "canary-11")
+    assert answer.code == 2
+    assert "one of checks, canary-10, canary-100, complete" in answer.err
+    answer = cli("compare", "demo", "--plot", "nowhere/figures.png")
+    assert answer.code == 2
+    assert "name a .png file in a folder that exists" in answer.err
+    assert cli("compare", "nobody").code == 2
 
 
 @pytest.mark.req("R10")
 @pytest.mark.req("O3")
-def test_an_alert_is_on_record_in_status_and_in_the_outbox(cli: Cli) -> None:
+def test_an_alert_is_on_record_in_status_and_in_the_outbox(cli: Any) -> None:
     """AMBER once, with a notice; the step waits; the chain verifies with all of it."""
     record(failures=200)
     context = build_context(load_settings())
     for _ in range(2):
         look(context, "demo", actor="monitor")
-    code, out, _ = cli("status", "demo")
-    assert code == 0
-    assert "success_rate of candidate: 80 % in the last 15 min" in out
-    assert "Compared in canary 10 %" in out
-    document = json.loads(cli("status", "demo", "--json")[1])
+    answer = cli("status", "demo")
+    assert answer.code == 0
+    assert "success_rate of candidate: 80 % in the last 15 min" in answer.out
+    assert "Compared in canary 10 %" in answer.out
+    document = cli("status", "demo", "--json").document
     assert [alert["system"] for alert in document["alerts"]] == ["candidate"]
     levels = {(t["target"], t["system"]): t["level"] for t in document["targets"]}
     assert levels == {
@@ -146,14 +126,14 @@ def test_an_alert_is_on_record_in_status_and_in_the_outbox(cli: Cli) -> None:
         ("response_time_p95", "legacy"): "met",
         ("response_time_p95", "candidate"): "met",
     }
-    assert "a target holds" in cli("why", "demo")[1]
+    assert "a target holds" in cli("why", "demo").out
     assert take_step(context, "demo", actor="t").action == "wait"
     kinds = [entry.kind for entry in context.ledger.entries("demo")]
     assert kinds.count("alert_raised") == 1
-    assert "alert raised" in cli("history", "demo")[1]
+    assert "alert raised" in cli("history", "demo").out
     (notice,) = [e for e in context.ledger.effects("demo") if "alert_raised" in e["key"]]
     assert notice["kind"] == "notice"
-    assert cli("rollback", "demo", "--reason", "seen enough")[0] == 0
+    assert cli("rollback", "demo", "--reason", "seen enough").code == 0
     (entry,) = [e for e in context.ledger.entries("demo") if e.kind == "rolled_back"]
     assert entry.payload["comparison"]["stage"] == "canary-10"
     assert isinstance(context.ledger, SqlLedger)
@@ -161,7 +141,7 @@ def test_an_alert_is_on_record_in_status_and_in_the_outbox(cli: Cli) -> None:
 
 
 @pytest.mark.req("O3")
-def test_a_comparison_of_many_blocks_reads_few_rows(cli: Cli) -> None:
+def test_a_comparison_of_many_blocks_reads_few_rows(cli: Any) -> None:
     """Ten recorders with four metrics each make four rows, which hold all they counted."""
     for _ in range(10):
         record(failures=0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from switchover.errors import DependencyUnavailable
 from switchover.ledger import upgrade
 from switchover.machine.state import Phase
 from switchover.testing.embedded import Postgres, Valkey
+from tests.eventually import eventually
 from tests.faults.journey import Site, move_on, ship, walk
 
 _STAGES = [
@@ -87,14 +87,6 @@ def share(router: switchover.Router) -> float:
     return sum(router.route(f"k{n}").system == "candidate" for n in range(1000)) / 1000
 
 
-def eventually(holds: Callable[[], bool], what: str) -> None:
-    """Wait until it holds; fails after half a minute."""
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
-
-
 @pytest.mark.req("INV3", "INV2")
 @pytest.mark.parametrize("loss", ["flushed", "restarted"])
 def test_a_redis_that_lost_its_data_is_filled_from_the_ledger(
@@ -119,7 +111,7 @@ def test_a_redis_that_lost_its_data_is_filled_from_the_ledger(
         assert reconcile(context, site.slug) == []
         assert take_step(context, site.slug, actor="flow").did
         epoch = context.open(site.slug).state.epoch
-        eventually(lambda: router.epoch == epoch, "the router does not follow any more")
+        assert eventually(lambda: router.epoch == epoch), "the router does not follow any more"
         assert share(router) > before
 
 
@@ -136,9 +128,9 @@ def test_a_rollback_on_an_emptied_redis_beats_what_routers_hold(
         valkey.process.kill()
         valkey.start()
         roll_back(context, site.slug, actor="bo", trigger="person", reason="smoke")
-        eventually(lambda: share(router) == 0, "the candidate still serves")
+        assert eventually(lambda: share(router) == 0), "the candidate still serves"
         epoch = context.open(site.slug).state.epoch
-        eventually(lambda: router.epoch == epoch, "the router did not take the ledger's document")
+        assert eventually(lambda: router.epoch == epoch), "it did not take the ledger's document"
         assert share(router) == 0
 
 
@@ -180,7 +172,7 @@ def test_with_the_database_killed_traffic_goes_back_and_is_recorded_once(
     while reached == "complete" and move_on(site, context):
         continue
     with following(site) as (router, _):
-        eventually(lambda: bool(context.routing.acknowledgements(site.slug)), "no router")
+        assert eventually(lambda: bool(context.routing.acknowledgements(site.slug))), "no router"
         assert share(router) > 0
         database.process.kill()
         try:
@@ -218,7 +210,7 @@ def test_a_rollback_during_a_redis_outage_holds_when_the_old_document_comes_back
         with following(site) as (router, _):
             assert site.slug in watched(context)
             look(context, site.slug, actor="monitor")
-            eventually(lambda: share(router) == 0, "the candidate serves after a rollback")
+            assert eventually(lambda: share(router) == 0), "the candidate serves after a rollback"
         assert site.slug not in watched(context)
         _recorded_once(site, context, outcome.incident)
         site.close()

@@ -16,7 +16,7 @@ import yaml
 
 from switchover.routing.store import RedisRoutingStore
 from switchover.testing.embedded import Valkey
-from tests.integration.proxies.load import eventually
+from tests.eventually import eventually
 from tests.integration.proxies.running import MIGRATION, Running, document, running_haproxy
 
 pytestmark = pytest.mark.req("T11")

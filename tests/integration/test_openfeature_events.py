@@ -22,6 +22,7 @@ from switchover.routing.openfeature import SwitchoverProvider
 from switchover.routing.router import Router
 from switchover.routing.store import RedisRoutingStore
 from switchover.testing.embedded import Valkey
+from tests.eventually import eventually
 
 pytestmark = pytest.mark.req("T12")
 
@@ -35,16 +36,6 @@ STALE = ProviderEvent.PROVIDER_STALE
 CHANGED = ProviderEvent.PROVIDER_CONFIGURATION_CHANGED
 
 TYPES = {"boolean": False, "string": "bye", "integer": 1, "float": 0.1, "object": {"a": 1}}
-
-
-def eventually(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
-    """Whether it comes true, with far more patience than it should need."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 @pytest.fixture

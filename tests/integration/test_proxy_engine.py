@@ -14,7 +14,7 @@ from switchover.routing.proxies import TrafficSplits
 from switchover.routing.proxies.follow import Follower
 from switchover.routing.store import RedisRoutingStore
 from switchover.testing.embedded.ports import answers
-from tests.integration.proxies.load import eventually
+from tests.eventually import eventually
 from tests.integration.proxies.running import Running, running_haproxy
 from tests.unit.engine.conftest import World
 

@@ -18,7 +18,8 @@ from switchover.routing.proxies.follow import Follower
 from switchover.routing.store import RedisRoutingStore
 from switchover.testing.embedded import Valkey
 from switchover.testing.proxies import InMemoryTrafficSplit
-from tests.integration.proxies.load import Change, Load, Step, drive, eventually
+from tests.eventually import eventually
+from tests.integration.proxies.load import Change, Load, Step, drive
 from tests.integration.proxies.running import (
     MIGRATION,
     SALT,

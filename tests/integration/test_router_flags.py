@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,6 +16,7 @@ import pytest
 from switchover import AsyncRouter, Router
 from switchover.machine.snapshot import Snapshot
 from switchover.routing.store import RedisRoutingStore
+from tests.eventually import eventually
 
 FLAGS: dict[str, Any] = {
     "panel": {"split": 2500},
@@ -42,13 +42,6 @@ def name() -> str:
 
 def document(name: str, epoch: int, flags: dict[str, Any], split: int = 5000) -> Snapshot:
     return Snapshot(name, epoch, "gradual", split, salt="s", flags=flags, turned=1)
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return holds()
 
 
 @pytest.mark.req("INV8", "T5", "T9")

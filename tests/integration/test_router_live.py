@@ -20,21 +20,12 @@ from switchover.routing.router import Router
 from switchover.routing.snapshot import Decision
 from switchover.routing.store import RedisRoutingStore
 from switchover.testing.embedded import Valkey
+from tests.eventually import eventually
 
 #: Nothing listens there.
 NOWHERE = "redis://127.0.0.1:1/0"
 
 KEYS: tuple[Key, ...] = ("a", "", "ä", "\ud800", 0, -7, 10**5000, b"a", b"\xff", True)
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Whether it comes true, with far more patience than it should need."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.002)
-    return True
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from switchover.routing.changes import BEGINNING, Changes, Resync
 from switchover.routing.scripts import CHANGES_KEPT
 from switchover.routing.store import RedisRoutingStore
 from switchover.testing.embedded import Valkey
-from tests.faults.callers import eventually
+from tests.eventually import eventually
 from tests.faults.journey import Site, walk
 
 SLEEPER = """

@@ -6,19 +6,17 @@ range selector are what was scraped, and their differences add up to the true co
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping, Sequence
 from math import ceil, fsum, inf
 from typing import Any
 
 import httpx
 
-from switchover.errors import DependencyUnavailable, InputError
 from switchover.judge.sketch import value_of
 from switchover.observe.sources.counters import Series, counts, growth, named, number
 from switchover.observe.sources.fetch import Fetcher
 from switchover.observe.sources.histogram import decumulated, grown, missing_bound, sketch_of
-from switchover.observe.sources.span import Span, due, unreadable
+from switchover.observe.sources.span import Span, answered, due
 from switchover.plan.selector import label_names, metric_name
 from switchover.plan.sources import PrometheusSource as Spec
 from switchover.plan.sources import PromQL, feeds
@@ -48,24 +46,17 @@ class Prometheus:
     def read(self, marks: Mapping[str, Mark], *, since: float, now: float) -> list[Reading]:
         """Read what is due; see :class:`switchover.ports.MetricSource`."""
         spec = self._spec
-        # One answer may take the whole timeout; many slow ones must not hold up a rollback.
-        deadline = time.monotonic() + 2 * spec.timeout
-        readings = []
-        for span in due(
+        spans = due(
             self._migration, self.name, feeds(spec), marks,
             since=since, until=now - spec.delay, every=spec.every,
-        ):  # fmt: skip
-            try:
-                if time.monotonic() > deadline:
-                    raise unreadable(self.name, "the answers before this one took too long")
-                readings.append(self._read(span))
-            except (DependencyUnavailable, InputError) as error:
-                readings.append(span.failed(error))
-            except ValueError as error:
-                readings.append(span.failed(unreadable(self.name, str(error))))
-            except (TypeError, LookupError, AttributeError):
-                readings.append(span.failed(unreadable(self.name, _FOREIGN)))
-        return readings
+        )  # fmt: skip
+        return answered(spans, self._answer, timeout=spec.timeout, what="answers")
+
+    def _answer(self, span: Span) -> Reading:
+        try:
+            return self._read(span)
+        except (TypeError, LookupError, AttributeError) as error:
+            raise ValueError(_FOREIGN) from error
 
     def _read(self, span: Span) -> Reading:
         way = span.feed.way

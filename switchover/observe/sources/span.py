@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum, isfinite
 from typing import Any
@@ -99,6 +100,32 @@ def due(
             memory = None if mark is None else mark.memory
             past = end < until - 1.0
             yield Span(migration, source, feed, start, end, since, memory, past)
+
+
+def answered(
+    spans: Iterable[Span],
+    read: Callable[[Span], Reading],
+    *,
+    timeout: float,
+    what: str,
+    faults: tuple[type[Exception], ...] = (ValueError,),
+) -> list[Reading]:
+    """What ``read`` finds of each span, or why it can't. Of ``faults`` the words are told; all
+    others that are no ``DependencyUnavailable`` or ``InputError`` are raised. ``what`` names what
+    took too long once ``timeout`` seconds are over twice."""
+    # One answer may take the whole timeout; many slow ones must not hold up a rollback.
+    deadline = time.monotonic() + 2 * timeout
+    readings = []
+    for span in spans:
+        try:
+            if time.monotonic() > deadline:
+                raise unreadable(span.source, f"the {what} before this one took too long")
+            readings.append(read(span))
+        except (DependencyUnavailable, InputError) as error:
+            readings.append(span.failed(error))
+        except faults as error:
+            readings.append(span.failed(unreadable(span.source, str(error))))
+    return readings
 
 
 def unreadable(source: str, detail: str) -> DependencyUnavailable:

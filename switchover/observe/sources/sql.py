@@ -12,10 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from switchover.errors import DependencyUnavailable, InputError
 from switchover.judge.block import Block
 from switchover.observe.sources.counters import counts, number
-from switchover.observe.sources.span import Span, due, unreadable
+from switchover.observe.sources.span import Span, answered, due, unreadable
 from switchover.plan.sources import SqlMetric, feeds
 from switchover.plan.sources import SqlSource as Spec
 from switchover.ports import Mark, Reading
@@ -43,21 +42,12 @@ class SqlRows:
     def read(self, marks: Mapping[str, Mark], *, since: float, now: float) -> list[Reading]:
         """Read what is due; see :class:`switchover.ports.MetricSource`."""
         spec = self._spec
-        deadline = time.monotonic() + 2 * spec.timeout
-        readings = []
-        for span in due(
+        spans = due(
             self._migration, self.name, feeds(spec), marks,
             since=since, until=now - spec.delay, every=spec.every,
-        ):  # fmt: skip
-            try:
-                if time.monotonic() > deadline:
-                    raise unreadable(self.name, "the queries before this one took too long")
-                readings.append(self._read(span))
-            except (DependencyUnavailable, InputError) as error:
-                readings.append(span.failed(error))
-            except (ValueError, OverflowError) as error:
-                readings.append(span.failed(unreadable(self.name, str(error))))
-        return readings
+        )  # fmt: skip
+        faults = (ValueError, OverflowError)
+        return answered(spans, self._read, timeout=spec.timeout, what="queries", faults=faults)
 
     def _read(self, span: Span) -> Reading:
         way = span.feed.way

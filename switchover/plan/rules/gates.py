@@ -7,7 +7,7 @@ from math import inf
 
 from switchover.judge.gate import BURSTY
 from switchover.judge.mean import FARTHEST, LEAST_CAP
-from switchover.plan.catalogue import AGREEMENT, METRICS, GateKind
+from switchover.plan.catalogue import AGREEMENT, FORMS, METRICS, GateKind
 from switchover.plan.draft import Draft
 from switchover.plan.faults import nearest
 from switchover.plan.rules.finding import Finding, rule
@@ -27,18 +27,6 @@ _RELATIVE = ("relative_rate", "relative_quantile")
 #: Kinds whose limit is a part of a whole, with its upper end; a limit of 0 makes sense to some.
 _PARTS = {"proportion": 1.0, "drift": 1.0, "paired": 1.0, "sample_ratio": 0.5}
 _FROM_NOTHING = ("count", "memory", "paired", "sample_ratio")
-#: What is recorded for the kinds that read it; sample_ratio counts anything.
-_FORMS: dict[GateKind, str] = {
-    "proportion": "yes or no",
-    "relative_rate": "yes or no",
-    "count": "yes or no",
-    "quantile": "numbers",
-    "relative_quantile": "numbers",
-    "mean": "numbers",
-    "drift": "numbers",
-    "memory": "numbers",
-    "paired": "the outcomes of both systems",
-}
 
 
 def kind_of(gate: Gate) -> GateKind:
@@ -260,7 +248,7 @@ def metrics_have_one_form(draft: Draft) -> Iterator[Finding]:
     """A metric is of bools, of numbers, or of pairs of outcomes; recorders refuse the rest."""
     first: dict[str, tuple[int, str]] = {}
     for index, gate in enumerate(draft.plan.gates):
-        form = _FORMS.get(kind_of(gate))
+        form = FORMS.get(kind_of(gate))
         reads = [] if form is None else [("metric", gate.metric, form)]
         if gate.noise is not None:
             reads.append(("noise", gate.noise, "yes or no"))
@@ -275,7 +263,7 @@ def metrics_have_one_form(draft: Draft) -> Iterator[Finding]:
         place, known = first.get(target.metric, (0, ""))
         # A metric of the catalogue has its kind from there.
         own = target.kind is not None and target.metric not in METRICS
-        wanted = _FORMS[target.kind] if own and target.kind else known
+        wanted = FORMS[target.kind] if own and target.kind else known
         if known != wanted and known:
             yield Finding(("targets", index, "kind"),
                           f"'{target.metric}' is read as {wanted} here and as {known} by "

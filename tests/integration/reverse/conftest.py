@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -231,16 +231,3 @@ def world() -> Iterator[World]:
     made = World()
     yield made
     made.close()
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], bool]], None]:
-    """Waits until something holds; fails after ten seconds."""
-
-    def wait(holds: Callable[[], bool]) -> None:
-        end = time.monotonic() + 10
-        while not holds():
-            assert time.monotonic() < end, "it never came to hold"
-            time.sleep(0.01)
-
-    return wait

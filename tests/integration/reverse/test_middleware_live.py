@@ -17,6 +17,7 @@ from switchover.observe.stream import RedisBlockStream
 from switchover.routing.asgi.middleware import SwitchoverMiddleware
 from switchover.routing.shadow import Shadow
 from switchover.routing.store import RedisRoutingStore
+from tests.eventually import eventually
 
 from .conftest import running
 
@@ -55,7 +56,7 @@ def router(fresh_redis_url: str) -> Iterator[Router]:
 @pytest.mark.req("T1")
 @pytest.mark.parametrize("by_url", [False, True])
 def test_a_fastapi_service_moves_to_its_candidate_and_back(
-    world: Any, router: Router, fresh_redis_url: str, until: Any, by_url: bool
+    world: Any, router: Router, fresh_redis_url: str, by_url: bool
 ) -> None:
     """In process or by URL: the store's document decides from the next request on."""
     service = fastapi_service()
@@ -75,14 +76,14 @@ def test_a_fastapi_service_moves_to_its_candidate_and_back(
 
         assert served() == "legacy"
         store.write(Snapshot("m", 1, mode="gradual", split=10_000, salt="s"))
-        until(lambda: served() == "candidate")
+        assert eventually(lambda: served() == "candidate")
         store.halt("m", halt_id="h", actor="me", reason="drill", at=0.0)
-        until(lambda: served() == "legacy")
+        assert eventually(lambda: served() == "legacy")
 
 
 @pytest.mark.req("T4")
 def test_an_exception_in_the_candidates_handler_is_legacys_to_answer(
-    router: Router, fresh_redis_url: str, until: Any
+    router: Router, fresh_redis_url: str
 ) -> None:
     """Starlette answers 500 before it raises; the caller still gets legacy's 404 for the path."""
     service = fastapi_service()
@@ -90,7 +91,7 @@ def test_an_exception_in_the_candidates_handler_is_legacys_to_answer(
         SwitchoverMiddleware, router=router, candidate_app=starlette_candidate(), key="x-user"
     )
     RedisRoutingStore(fresh_redis_url).write(Snapshot("m", 1, mode="candidate_only", split=10_000))
-    until(lambda: router.mode == "candidate_only")
+    assert eventually(lambda: router.mode == "candidate_only")
     with running(uvicorn.Server(uvicorn.Config(service, log_config=None))) as url:
         answer = httpx.get(f"{url}/boom")
         assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
@@ -98,14 +99,14 @@ def test_an_exception_in_the_candidates_handler_is_legacys_to_answer(
 
 @pytest.mark.req("INV9")
 def test_shadowed_pairs_are_compared_by_the_documents_rules(
-    router: Router, fresh_redis_url: str, until: Any
+    router: Router, fresh_redis_url: str
 ) -> None:
     """Agreement and noise reach the stream as blocks of their own metrics."""
     field = {"path": "risk", "compare": "number", "absolute": 0.1}
     rules = {"default": "ignore", "fields": [field]}
     snapshot = Snapshot("m", 1, mode="parallel", shadow=10_000, agreement=rules)
     RedisRoutingStore(fresh_redis_url).write(snapshot)
-    until(lambda: router.mode == "parallel")
+    assert eventually(lambda: router.mode == "parallel")
     recorder = Recorder("m", fresh_redis_url, agreement=lambda: router.agreement)
     shadow = Shadow(recorder, noise=1.0)
     service = fastapi_service()
@@ -120,7 +121,7 @@ def test_shadowed_pairs_are_compared_by_the_documents_rules(
     with recorder, running(uvicorn.Server(uvicorn.Config(service, log_config=None))) as url:
         for _ in range(3):
             assert httpx.get(f"{url}/risk").json()["by"] == "legacy"
-        until(lambda: shadow.counters["noise"] == 3)
+        assert eventually(lambda: shadow.counters["noise"] == 3)
     blocks, _, _ = RedisBlockStream(fresh_redis_url).read("m", "0-0", 100)
     counts = {(b.metric, b.system): (b.n, b.bad) for b in blocks}
     assert counts["prediction_agreement_rate", "pair"] == (3, 0)

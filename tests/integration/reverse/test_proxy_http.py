@@ -14,6 +14,7 @@ from switchover.errors import InputError
 from switchover.routing.reverse.assembly import ProxyOptions
 from switchover.routing.reverse.limits import Limits
 from switchover.routing.reverse.serve import listening
+from tests.eventually import eventually
 
 
 def raw(url: str, request: bytes, *, until: bytes = b"") -> bytes:
@@ -29,7 +30,7 @@ def raw(url: str, request: bytes, *, until: bytes = b"") -> bytes:
 
 
 @pytest.mark.req("T11")
-def test_every_place_of_the_key_leads_to_the_same_side(world: Any, until: Any) -> None:
+def test_every_place_of_the_key_leads_to_the_same_side(world: Any) -> None:
     """Header, query, cookie and JSON body; without a key legacy serves."""
     url = world.proxy()
     with httpx.Client(base_url=url) as client:
@@ -47,7 +48,7 @@ def test_every_place_of_the_key_leads_to_the_same_side(world: Any, until: Any) -
         return [v for m, v, _ in world.records.seen if m == "prediction_latency_p99"]
 
     # The last one is recorded after its answer has left.
-    until(lambda: len(latencies()) == 6)
+    assert eventually(lambda: len(latencies()) == 6)
     assert world.records.successes()[:1] == [(True, "candidate")]
     assert all(0 < value < 10 for value in latencies())
 
@@ -132,9 +133,7 @@ def test_expect_100_continue_is_answered_before_the_body_is_sent(world: Any) -> 
 
 
 @pytest.mark.req("T11")
-def test_events_arrive_while_the_stream_is_open_and_an_abort_reaches_the_system(
-    world: Any, until: Any
-) -> None:
+def test_events_arrive_while_the_stream_is_open_and_an_abort_reaches_the_system(world: Any) -> None:
     """Nothing waits for an end that never comes, and nothing runs on for nobody."""
     url = world.proxy(options=ProxyOptions(limits=Limits(read=0.2)))
     with httpx.stream("GET", f"{url}/events") as answer:
@@ -160,13 +159,13 @@ def test_a_client_that_gives_up_ends_the_request_to_the_system(world: Any) -> No
 
 
 @pytest.mark.req("T11")
-def test_a_body_without_a_length_arrives_in_parts(world: Any, until: Any) -> None:
+def test_a_body_without_a_length_arrives_in_parts(world: Any) -> None:
     """The system has the first part before the client has sent the last."""
     parts = urlsplit(world.proxy())
     with socket.create_connection((parts.hostname, parts.port), 10) as link:
         link.sendall(b"POST /echo HTTP/1.1\r\nhost: s\r\ntransfer-encoding: chunked\r\n\r\n"
                      b"5\r\nhello\r\n")  # fmt: skip
-        until(lambda: bool(world.legacy.seen) and world.legacy.seen[0]["length"] == 5)
+        assert eventually(lambda: bool(world.legacy.seen) and world.legacy.seen[0]["length"] == 5)
         link.sendall(b"1\r\n!\r\n0\r\n\r\n")
         answer = b""
         while not answer.endswith(b"0\r\n\r\n"):
@@ -219,12 +218,12 @@ def test_a_request_that_comes_round_again_is_stopped(world: Any) -> None:
 
 
 @pytest.mark.req("T11")
-def test_an_answer_that_breaks_off_is_not_made_to_look_whole(world: Any, until: Any) -> None:
+def test_an_answer_that_breaks_off_is_not_made_to_look_whole(world: Any) -> None:
     """The client sees the break, as it would without a proxy."""
     url = world.proxy()
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"{url}/break")
-    until(lambda: world.records.successes() == [(False, "legacy")])
+    assert eventually(lambda: world.records.successes() == [(False, "legacy")])
 
 
 @pytest.mark.req("T11")
@@ -251,7 +250,7 @@ def free_url() -> str:
 
 @pytest.mark.req("T4")
 def test_requests_of_a_candidate_that_is_away_are_answered_by_legacy(
-    world: Any, free_url: str, until: Any
+    world: Any, free_url: str
 ) -> None:
     """GET and POST alike, as neither reached it; from the fifth on it is not even tried."""
     world.urls["candidate"] = free_url
@@ -262,12 +261,12 @@ def test_requests_of_a_candidate_that_is_away_are_answered_by_legacy(
             assert client.post("/", content=b"pay").json() == {"by": "legacy"}
         health = client.get("/-/switchover/health").json()
     assert health["candidate"] == {"failures": 5, "blocked": 3, "breaker": "open"}
-    until(lambda: world.records.successes().count((True, "legacy")) == 8)
+    assert eventually(lambda: world.records.successes().count((True, "legacy")) == 8)
     assert world.records.successes().count((False, "candidate")) == 5
 
 
 @pytest.mark.req("T4")
-def test_a_candidate_that_fails_alone_is_rolled_back_once(world: Any, until: Any) -> None:
+def test_a_candidate_that_fails_alone_is_rolled_back_once(world: Any) -> None:
     """In candidate_only the incident writes one halt; while the split decides it writes none."""
     halts: list[tuple[str, str]] = []
 
@@ -284,18 +283,18 @@ def test_a_candidate_that_fails_alone_is_rolled_back_once(world: Any, until: Any
         world.router.mode, world.router.epoch = "candidate_only", 7
         for _ in range(4):
             assert client.get("/").json() == {"by": "legacy"}
-        until(lambda: halts == [("m", "m-candidate-7")])
+        assert eventually(lambda: halts == [("m", "m-candidate-7")])
 
 
 @pytest.mark.req("INV9")
-def test_the_proxy_shadows_what_may_be_sent_twice(world: Any, until: Any) -> None:
+def test_the_proxy_shadows_what_may_be_sent_twice(world: Any) -> None:
     """GET always, POST as the plan allows; the copy is marked, the caller's answer is legacy's."""
     world.router.shadow = True
     url = world.proxy(repeatable=["POST"])
     assert httpx.get(url).json() == {"by": "legacy"}
     assert httpx.post(url, json={"a": 1}).json() == {"by": "legacy"}
     assert httpx.put(url, json={"a": 1}).json() == {"by": "legacy"}
-    until(lambda: len(world.records.pairs) == 2)
+    assert eventually(lambda: len(world.records.pairs) == 2)
     assert world.records.pairs[0] == ({"by": "legacy"}, {"by": "candidate"})
     assert [call["method"] for call in world.candidate.seen] == ["GET", "POST"]
     assert {call["headers"]["x-switchover-shadow"] for call in world.candidate.seen} == {"1"}
@@ -332,7 +331,7 @@ def test_small_answers_do_not_wait_for_an_acknowledgement() -> None:
 
 
 @pytest.mark.req("T11")
-def test_a_client_that_stalls_in_its_body_is_let_go(world: Any, until: Any) -> None:
+def test_a_client_that_stalls_in_its_body_is_let_go(world: Any) -> None:
     """It gets 408, and the connection to the system is free again."""
     url = world.proxy(options=ProxyOptions(limits=Limits(client=0.2)))
     head = b"POST /hang HTTP/1.1\r\nhost: s\r\ncontent-length: 10\r\nconnection: close\r\n\r\n"

@@ -17,6 +17,7 @@ import yaml
 from switchover.machine.snapshot import Snapshot
 from switchover.observe.stream import RedisBlockStream
 from switchover.routing.store import RedisRoutingStore
+from tests.eventually import eventually
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = "from switchover.cli.main import main; main()"
@@ -82,7 +83,7 @@ def command(
 @pytest.mark.req("T11")
 @pytest.mark.timeout(60)
 def test_the_command_follows_the_store_records_and_ends_in_order(
-    command: Any, world: Any, fresh_redis_url: str, until: Any
+    command: Any, world: Any, fresh_redis_url: str
 ) -> None:
     """From legacy to the candidate and back by writes to the store; blocks reach the stream."""
     store = RedisRoutingStore(fresh_redis_url)
@@ -93,9 +94,9 @@ def test_the_command_follows_the_store_records_and_ends_in_order(
 
     assert served() == "legacy"
     store.write(Snapshot("m", 1, mode="gradual", split=10_000, salt="s"))
-    until(lambda: served() == "candidate")
+    assert eventually(lambda: served() == "candidate")
     store.halt("m", halt_id="h", actor="me", reason="drill", at=0.0)
-    until(lambda: served() == "legacy")
+    assert eventually(lambda: served() == "legacy")
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     blocks, _, malformed = RedisBlockStream(fresh_redis_url).read("m", "0-0", 100)
@@ -108,7 +109,7 @@ def test_the_command_follows_the_store_records_and_ends_in_order(
 @pytest.mark.req("T4")
 @pytest.mark.timeout(60)
 def test_the_command_rolls_back_a_candidate_that_fails_alone(
-    command: Any, world: Any, fresh_redis_url: str, until: Any
+    command: Any, world: Any, fresh_redis_url: str
 ) -> None:
     """No caller sees an error, and the store holds one halt that names the proxy."""
     store = RedisRoutingStore(fresh_redis_url)
@@ -117,7 +118,7 @@ def test_the_command_rolls_back_a_candidate_that_fails_alone(
     _, url = command("--failures", "2")
     statuses = {httpx.get(url).status_code for _ in range(3)}
     assert statuses == {200}
-    until(lambda: store.halted("m") is not None)
+    assert eventually(lambda: store.halted("m") is not None)
     halt = store.halted("m")
     assert halt is not None
     assert (halt.id, halt.actor, halt.trigger) == (
@@ -125,7 +126,9 @@ def test_the_command_rolls_back_a_candidate_that_fails_alone(
         "switchover proxy",
         "candidate_failure",
     )
-    until(lambda: httpx.get(f"{url}/-/switchover/health").json()["mode"] == "emergency_rollback")
+    assert eventually(
+        lambda: httpx.get(f"{url}/-/switchover/health").json()["mode"] == "emergency_rollback"
+    )
 
 
 @pytest.mark.req("T11")

@@ -6,6 +6,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from tests.eventually import eventually
+
 
 def address(url: str, path: str = "/chat") -> str:
     return url.replace("http://", "ws://") + path
@@ -50,7 +52,7 @@ def test_a_connection_stays_where_it_began(world: Any) -> None:
 
 
 @pytest.mark.req("T11")
-def test_close_codes_pass_both_ways(world: Any, until: Any) -> None:
+def test_close_codes_pass_both_ways(world: Any) -> None:
     """Who closes, why and with which code reaches the other end."""
     url = world.proxy()
     with connect(address(url), proxy=None) as link:
@@ -60,7 +62,7 @@ def test_close_codes_pass_both_ways(world: Any, until: Any) -> None:
         assert (link.close_code, link.close_reason) == (4001, "told to")
     link = connect(address(url), proxy=None)
     link.close(4002, "enough")
-    until(lambda: world.legacy.seen[-1] == {"closed": 4002, "reason": "enough"})
+    assert eventually(lambda: world.legacy.seen[-1] == {"closed": 4002, "reason": "enough"})
 
 
 @pytest.mark.req("T11")

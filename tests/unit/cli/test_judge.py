@@ -350,3 +350,23 @@ def test_infinite_values_are_valid_json(plan: Path, capsys: pytest.CaptureFixtur
     out = capsys.readouterr().out
     (look,) = [json.loads(line, parse_constant=pytest.fail) for line in out.splitlines()]
     assert look["gates"][1]["estimate"] == "inf"
+
+
+@pytest.mark.req("O5")
+def test_the_plots_first_stage_begins_where_the_recording_does(
+    plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look ends a minute later; the split was there from its beginning."""
+    drawn: dict[str, Any] = {}
+
+    def picture(_: Any, **options: Any) -> bytes:
+        drawn.update(options)
+        return b"<svg/>"
+
+    monkeypatch.setattr("switchover.reporting.plots.evidence_plot", picture)
+    options = ["--observations", str(recording(plan.parent, 40)), "--plot", str(plan) + ".svg"]
+    assert run(["judge", "replay", str(plan), *options]) == 0
+    first, second = drawn["stages"][:2]
+    assert first == (START // 60 * 60, "canary 10 %", 10.0)
+    assert second[1] == "canary 100 %"
+    assert (second[0] - first[0]) % 60 == 0

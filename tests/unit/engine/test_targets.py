@@ -65,6 +65,23 @@ def test_an_alert_is_told_once_and_so_is_its_end(world: Any) -> None:
 
 
 @pytest.mark.req("R10")
+def test_a_look_that_writes_an_alert_says_that_the_ledger_changed(world: Any) -> None:
+    """Whoever shows the ledger refreshes at the alert's begin and end, and at no other look."""
+    begin(world)
+    changed = []
+    for bad, count in ((40, 30), (0, 40)):
+        for _ in range(count):
+            world.wait(1 / 60)
+            world.traffic(n=200, bad=bad)
+            before = world.case.state.revision
+            outcome = look(world.context, "demo", actor="monitor")
+            assert outcome.did == (world.case.state.revision > before)
+            changed.append(outcome.did)
+    assert told(world) == [("alert_raised", "candidate"), ("alert_cleared", "candidate")]
+    assert 2 <= sum(changed) <= 6
+
+
+@pytest.mark.req("R10")
 def test_an_alert_moves_no_traffic_and_holds_nothing_by_itself(world: Any) -> None:
     """AMBER tells people; the split stays, and the step that is due is taken."""
     begin(world)

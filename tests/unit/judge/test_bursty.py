@@ -181,3 +181,21 @@ def test_doubt_is_no_larger_than_a_burst_could_be_and_fades() -> None:
     often = [(plain(rng, 40, 0.05), plain(rng, 40, 0.05)) for _ in range(150)]
     assert discount(watched(SUCCESS, often[:1]).gates["success"]) > 8.0
     assert discount(watched(SUCCESS, often).gates["success"]) < 1.5
+
+
+@pytest.mark.req("O5")
+def test_what_is_told_of_a_rollback_by_blocks_is_beyond_the_limit() -> None:
+    """The share in the sentence is that of the intervals which made the evidence, each as much as
+    another: large quiet blocks beside small bad ones do not bring it below what is allowed."""
+    gates = (GateSpec("success", "proportion", "ok", 0.1, bursty=True),)
+    evidence = begin(gates)
+    for number in range(400):
+        ours = Tally(400, 4) if number % 2 else Tally(10, 6)
+        evidence = watched(gates, [(ours, Tally())], evidence)
+        reading = assess(gates, RULES, evidence, stage_kind="canary", dwell_over=True)
+        if reading.verdict is Verdict.ROLLBACK:
+            break
+    assert reading.verdict is Verdict.ROLLBACK
+    told = float(reading.gates[0].sentence.removeprefix("success: ").split(" %")[0])
+    assert told > 10.0
+    assert "intervals on average, where 10 % was allowed, bad" in reading.gates[0].sentence

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchover.judge.agreement import Agreement
+from switchover.judge.agreement import MOST, Agreement
 from switchover.judge.equality import equal, token
+from switchover.judge.path import parse
 
 pytestmark = pytest.mark.req("O4")
 
@@ -300,3 +301,48 @@ def test_a_rule_for_every_item_is_the_rule_of_each(way: dict[str, Any], data: An
     every = Agreement.from_dict({"default": "ignore", "fields": [{"path": "[*]", **way}]})
     alone = all(agrees(way, *pair) for pair in zip(legacy, candidate, strict=True))
     assert every.compare(legacy, candidate).agree == alone
+
+
+@given(one=st.lists(json_values, max_size=8), other=st.lists(json_values, max_size=8))
+def test_every_item_that_differs_is_named_and_no_other(one: list[Any], other: list[Any]) -> None:
+    """Looking for them quickly finds what looking at each one finds, true against 1 included."""
+    differing = {
+        place
+        for place in range(max(len(one), len(other)))
+        if place >= min(len(one), len(other)) or not equal(one[place], other[place])
+    }
+    found = Agreement.from_dict({"default": "exact"}).compare(one, other)
+    named = {parse(mismatch.path)[0] for mismatch in found.mismatches if mismatch.path != "$"}
+    assert (named == differing) or len(found.mismatches) == MOST
+    assert found.agree == (not differing)
+
+
+@given(
+    one=st.lists(st.none() | st.booleans() | st.integers() | st.floats(), min_size=1, max_size=9),
+    other=st.lists(st.none() | st.booleans() | st.integers() | st.floats(), min_size=1, max_size=9),
+)
+def test_every_number_beyond_its_tolerance_is_named(one: list[Any], other: list[Any]) -> None:
+    """With a rule for each item; integers beyond every float, bools and not-a-number included."""
+    way = {"compare": "number", "absolute": 1.0}
+    pairs = list(zip(one, other, strict=False))
+    differing = {place for place, pair in enumerate(pairs) if not agrees(way, *pair)}
+    differing |= set(range(len(pairs), max(len(one), len(other))))
+    rules = {"default": "ignore", "fields": [{"path": "[*]", **way}]}
+    found = Agreement.from_dict(rules).compare(one, other)
+    assert {parse(mismatch.path)[0] for mismatch in found.mismatches} == differing
+
+
+def test_one_difference_in_a_long_list_is_one_closer_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other items are passed over together."""
+    looked = 0
+
+    def counting(legacy: Any, candidate: Any) -> bool:
+        nonlocal looked
+        looked += 1
+        return equal(legacy, candidate)
+
+    monkeypatch.setattr("switchover.judge.matcher.equal", counting)
+    legacy = {"series": [float(number) for number in range(1000)]}
+    candidate = {"series": [*legacy["series"][:700], -1.0, *legacy["series"][701:]]}
+    (found,) = Agreement.from_dict({"default": "exact"}).compare(legacy, candidate).mismatches
+    assert (found.path, looked) == ("series[700]", 1)

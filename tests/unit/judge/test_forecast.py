@@ -42,7 +42,9 @@ def bad_of(rng: random.Random, n: int, rate: float) -> int:
 
 
 def outcomes(rng: random.Random, level: float) -> Look:
-    return {"ok": {"candidate": Tally(n=30, bad=bad_of(rng, 30, level))}}
+    """Of both systems, as recorders count them: how good legacy is does not matter."""
+    theirs = Tally(n=270, bad=bad_of(rng, 270, 0.02))
+    return {"ok": {"candidate": Tally(n=30, bad=bad_of(rng, 30, level)), "legacy": theirs}}
 
 
 def both_outcomes(rng: random.Random, level: float) -> Look:
@@ -206,10 +208,41 @@ def test_a_count_needs_its_least_number_and_finds_single_events() -> None:
 def test_plenty_of_traffic_takes_a_look_and_no_more_observations() -> None:
     """What a gate needs does not grow with what comes."""
     spec, kind = GateSpec("g", "proportion", "ok", 0.05), KINDS["proportion"]
-    slow = seconds_to_promote(expectation(spec), kind) - 30
-    flow = Flow(legacy=0.0, candidate=5_000.0)
-    fast = seconds_to_promote(Expectation(spec, RULES, flow, 0.025, 0.0), kind) - 30
-    assert 5_000.0 * fast == pytest.approx(FLOW.candidate * slow, rel=0.02)
+    slow, fast = (
+        seconds_to_promote(Expectation(spec, RULES, Flow(0.0, each), 0.025, 0.0), kind) - 30
+        for each in (0.5, 5_000.0)
+    )
+    assert 5_000.0 * fast == pytest.approx(0.5 * slow, rel=0.02)
+
+
+#: The candidate's limit, observations of both in a minute, legacy's rate, and the candidate's.
+RATES = [
+    (1.5, 30, 270, 0.05, 0.0625),
+    (1.5, 30, 270, 0.05, 0.05),
+    (2.0, 150, 150, 0.02, 0.03),
+    (2.0, 150, 150, 0.02, 0.02),
+    (3.0, 60, 60, 0.02, 0.02),
+    (1.5, 600, 5400, 0.01, 0.01),
+]
+
+
+@pytest.mark.req("O5")
+@pytest.mark.parametrize(("limit", "ours", "theirs", "base", "level"), RATES)
+def test_a_relative_rate_is_forecast_at_any_split(
+    limit: float, ours: int, theirs: int, base: float, level: float
+) -> None:
+    """Also where the judge decides while it still learns whether legacy's failures cluster."""
+
+    def draw(rng: random.Random, rate: float) -> Look:
+        candidate = Tally(n=ours, bad=bad_of(rng, ours, rate))
+        legacy = Tally(n=theirs, bad=bad_of(rng, theirs, base))
+        return {"ok": {"candidate": candidate, "legacy": legacy}}
+
+    spec = GateSpec("g", "relative_rate", "ok", limit)
+    flow = Flow(theirs / 60, ours / 60, requests=5.0, past={"legacy": 67.0 * theirs})
+    what = Expectation(spec, RULES, flow, level, base)
+    told = seconds_to_promote(what, KINDS["relative_rate"])
+    assert told == pytest.approx(simulated(what, draw, 30), rel=0.2)
 
 
 @pytest.mark.req("O5")

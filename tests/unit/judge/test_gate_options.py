@@ -91,7 +91,7 @@ def test_agreement_is_judged_on_top_of_legacys_own_noise(binomial) -> None:
     draw, noise = binomial(50, 0.2, seed=81), binomial(20, 0.2, seed=82)
     for options, expected in ((NOISY, Verdict.PROMOTE), (gates(1), Verdict.ROLLBACK)):
         evidence = enter_stage(begin(options), "shadow", "shadow")
-        for _ in range(60):
+        for _ in range(75):
             bad = Tally(50, draw())
             look = {
                 "agreed": {"pair": bad},

@@ -8,6 +8,7 @@ from switchover.judge.block import Tally
 from switchover.judge.gate import GateSpec
 from switchover.judge.rollout import Rules, assess, begin, enter_stage, observe
 from switchover.judge.sketch import beyond, bucket_of
+from switchover.judge.tail import sure_bucket, widen
 from switchover.judge.verdict import Verdict
 
 
@@ -115,3 +116,58 @@ def test_a_threshold_is_learnt_anew_when_legacy_changes(times) -> None:
         for _ in range(200):
             evidence = observe(gates, Rules(), evidence, {"seconds": {"legacy": many}})
     assert evidence.gates["speed"].memory["last"] == pytest.approx(bucket_of(0.127), abs=8)
+
+
+def passes(ours, theirs, looks: int, quantile: float) -> bool:
+    """Whether the gate would promote at any of the looks."""
+    gates = (GateSpec("speed", "relative_quantile", "seconds", 1.5, quantile=quantile),)
+    evidence, rules = enter_stage(begin(gates), "canary", "canary"), Rules(planned_looks=looks)
+    for minute in range(looks):
+        look = {"seconds": {"candidate": next(ours), "legacy": next(theirs)}}
+        evidence = observe(gates, rules, evidence, look, at=60.0 * minute)
+        reading = assess(gates, rules, evidence, stage_kind="canary", dwell_over=True)
+        if reading.verdict is Verdict.PROMOTE:
+            return True
+    return False
+
+
+@pytest.mark.req("INV12")
+def test_a_candidate_on_the_ratio_hardly_ever_passes_at_any_look(times) -> None:
+    """Exactly half as slow again at p95: of 120 stages of 100 looks at most two pass at some look.
+    If one in twenty did, which is what is promised, six would be expected, and two or fewer seen in
+    one trial of seventeen; with legacy's estimated quantile for a floor it is one in five."""
+    passed = sum(
+        passes(times(0.075, 40, seed=s), times(0.05, 40, seed=5000 + s), 100, 0.95)
+        for s in range(120)
+    )
+    assert passed <= 2
+
+
+@pytest.mark.req("O2")
+def test_a_candidate_as_fast_as_legacy_passes_on_most_days(times) -> None:
+    """The counterpart: equally fast at p95, all of ten pass within 40 looks."""
+    assert all(
+        passes(times(0.05, 40, seed=s), times(0.05, 40, seed=7000 + s), 40, 0.95) for s in range(10)
+    )
+
+
+@pytest.mark.req("O5")
+def test_a_bucket_that_surely_lies_below_the_quantile_hardly_ever_lies_above_it(times) -> None:
+    """p99 of log-normal times is known here: the sure bucket is below it in all of 200 samples of
+    600, where the sample's own p99 is above it in about half."""
+    truth, above = bucket_of(0.05 * 2.71828 ** (0.4 * 2.3263)), 0
+    for seed in range(200):
+        sketch = next(times(0.05, 600, seed=seed)).sketch
+        sure = sure_bucket(widen({}, sketch, 600, 0.05, []), 0.99, 3.0)
+        assert sure is not None
+        above += sure >= truth
+    assert above == 0
+
+
+@pytest.mark.req("INV6")
+def test_what_was_not_counted_from_the_beginning_makes_nothing_sure() -> None:
+    """A tail that was widened later does not know where its first values lie."""
+    high = widen({}, {100: 5}, 5, 0.01, [])
+    lower = widen(high, {10: 60}, 60, 0.01, [])
+    assert lower["base"] < high["base"] == lower["sure"]
+    assert sure_bucket({**lower, "sketch": {**lower["sketch"], 100: 0}}, 0.5, 3.0) is None

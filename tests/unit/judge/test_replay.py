@@ -10,6 +10,7 @@ from switchover.judge.block import Look, Tally
 from switchover.judge.gate import GateSpec
 from switchover.judge.replay import NoData, Observation, ReplayStage, replay, walk
 from switchover.judge.rollout import Rules
+from switchover.judge.sketch import bucket_of
 from switchover.judge.verdict import Verdict
 
 GATES = (
@@ -186,6 +187,18 @@ def test_the_candidates_bad_answers_are_counted() -> None:
     gates = (GateSpec("latency", "quantile", "seconds", 2.0),)
     looks: list[tuple[float, Look]] = [(0.0, {"seconds": {"candidate": Tally(n=60, sketch=slow)}})]
     assert next(walk(gates, Rules(), STAGE, looks)).bad == {"latency": 10}
+
+
+@pytest.mark.req("O5")
+def test_bad_answers_are_those_that_the_gate_bets_on() -> None:
+    """Values in the limit's own bucket are within it, wherever in the bucket the limit lies."""
+    for limit in (0.2, 0.21, 0.5, 1.0, 2.0, 10.0):
+        gates = (GateSpec("latency", "quantile", "seconds", limit),)
+        sketch = {bucket_of(limit): 30, bucket_of(limit) + 1: 7}
+        looks: list[tuple[float, Look]] = [
+            (0.0, {"seconds": {"candidate": Tally(n=37, sketch=sketch)}})
+        ]
+        assert next(walk(gates, Rules(), STAGE, looks)).bad == {"latency": 7}
 
 
 @pytest.mark.req("O5")

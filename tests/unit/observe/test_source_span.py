@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from switchover.observe.sources.prometheus import Prometheus
-from switchover.observe.sources.span import LONGEST, due
+from switchover.observe.sources.span import LONGEST, Span, answered, due
 from switchover.plan.sources import Feed, PrometheusSource, feeds
-from switchover.ports import Mark
+from switchover.ports import Mark, Reading
 
 SPEC = PrometheusSource.model_validate(
     {"name": "prod", "kind": "prometheus", "url": "http://prometheus.test", "delay": "0s",
@@ -109,3 +109,29 @@ def test_many_slow_answers_do_not_hold_up_a_look() -> None:
     assert asked < 10
     assert readings[0].error == "HTTP 500 from http://prometheus.test/api/v1/query"
     assert readings[-1].error == "the answers before this one took too long"
+
+
+@pytest.mark.req("O6")
+def test_a_source_tells_of_the_faults_it_names_and_of_no_others() -> None:
+    """What is a bad answer differs by source; anything else is a fault of ours, and is raised."""
+
+    def broken(_: Span) -> Reading:
+        raise OverflowError("too far in the future")
+
+    def read(faults: tuple[type[Exception], ...]) -> list[Reading]:
+        spans = due("demo", "prod", [FEED], {}, since=0, until=60, every=15)
+        return answered(spans, broken, timeout=5, what="answers", faults=faults)
+
+    (reading,) = read((ValueError, OverflowError))
+    assert (reading.error, reading.mark) == ("too far in the future", None)
+    with pytest.raises(OverflowError):
+        read((ValueError,))
+
+
+@pytest.mark.req("O6")
+def test_an_answer_of_another_shape_is_not_prometheus() -> None:
+    """A list in place of an object, or rows without their fields, is an error with advice."""
+    for body in ([], {"status": "success", "data": {"resultType": "matrix", "result": [{}]}}):
+        transport = httpx.MockTransport(lambda _, body=body: httpx.Response(200, json=body))
+        (reading,) = Prometheus("demo", SPEC, {}, {}, transport).read({}, since=0, now=60)
+        assert reading.error == "it answers, but not as Prometheus does; check the url"

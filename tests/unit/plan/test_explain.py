@@ -90,3 +90,48 @@ def test_gates_are_told_with_the_limit_that_counts(write: Any, gate: str, words:
 def test_durations_are_said_as_people_say_them(seconds: float, words: str) -> None:
     """Whole days from two on, else hours, minutes and seconds."""
     assert spoken(seconds) == words
+
+
+@pytest.mark.req("O6")
+def test_explain_lists_sources_without_their_secrets(write: Any) -> None:
+    """Where each metric comes from, how often, and what follows when it can't be read."""
+    path = write(
+        add="""
+sources:
+  - name: prod
+    kind: prometheus
+    url: http://prometheus:9090/eu?token=abc
+    unreadable: rollback
+    metrics:
+      - metric: success_rate
+        legacy: {total: "n{v='1'}", bad: "n{v='1',ok='no'}"}
+        candidate: {total: "n{v='2'}", bad: "n{v='2',ok='no'}"}
+  - name: outcomes
+    kind: sql
+    database: env:OUTCOMES_DB
+    every: 1min
+    metrics: [{metric: duration_avg, systems: [candidate],
+               query: "SELECT at, system, value FROM runs WHERE at >= :since AND at < :until"}]
+"""
+    )
+    rows = explain(load_plan(path)).to_dict()["sources"]
+    assert rows == (
+        {
+            "name": "prod",
+            "kind": "prometheus",
+            "where": "http://prometheus:9090/eu",
+            "metrics": ("success_rate (legacy, candidate)",),
+            "limits": (
+                "every 15 s",
+                "5 s a reading",
+                "unreadable for 5 min: alert and back to legacy",
+            ),
+        },
+        {
+            "name": "outcomes",
+            "kind": "sql",
+            "where": "env:OUTCOMES_DB",
+            "metrics": ("duration_avg (candidate)",),
+            "limits": ("every 1 min", "5 s a reading", "unreadable for 5 min: alert and hold"),
+        },
+    )

@@ -45,7 +45,7 @@ def gate(found: Forecast, stage: int, name: str = "success") -> GateForecast:
 @pytest.mark.req("O5")
 def test_fewer_answers_take_longer() -> None:
     """A tenth of the traffic takes ten times as long; the need stays what it is."""
-    found = told(Traffic(1.0))
+    found = told(Traffic(1.0, own={"legacy": 0.0}))
     shadow, tenth = gate(found, 0), gate(found, 1)
     assert shadow.need == pytest.approx(tenth.need, rel=0.05)
     assert shadow.seconds is not None
@@ -57,9 +57,21 @@ def test_fewer_answers_take_longer() -> None:
 
 
 @pytest.mark.req("O5")
+def test_a_legacy_that_is_recorded_is_watched_for_bursts_first() -> None:
+    """The first stage takes longer for it, and a later one hardly."""
+    watched, alone = told(Traffic(1.0)), told(Traffic(1.0, own={"legacy": 0.0}))
+    first, last = (
+        (gate(watched, stage).seconds or 0.0) / (gate(alone, stage).seconds or 1.0)
+        for stage in (0, 2)
+    )
+    assert first > 2.0
+    assert last == pytest.approx(1.0, rel=0.1)
+
+
+@pytest.mark.req("O5")
 def test_a_gate_that_cannot_decide_is_named() -> None:
     """With its stage, what it needs and what comes; the stage takes as long as it takes."""
-    found = told(Traffic(0.1))
+    found = told(Traffic(0.1, own={"legacy": 0.0}))
     [warning] = found.warnings
     assert warning.startswith("canary 10 %: gate success can't decide in the bake time of 1 h: it")
     assert "and 36 come" in warning

@@ -8,10 +8,10 @@ from typing import Any, get_args
 import pytest
 
 from switchover.judge.gate import kinds
-from switchover.plan.catalogue import METRICS, GateKind
+from switchover.plan.catalogue import FORMS, METRICS, GateKind
 from switchover.plan.explain import explain
 from switchover.plan.load import lint_plan, load_plan
-from switchover.plan.rules.gates import _FORMS, _KINDS
+from switchover.plan.rules.gates import _KINDS
 from switchover.plan.stages import compile_gates
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ def fields(write: Any, gate: str) -> tuple[list[str], list[str]]:
 
 def test_plan_and_judge_know_the_same_kinds() -> None:
     """A kind that only one of them knew could not be used, or not be written."""
-    assert set(get_args(GateKind)) == kinds().keys() == _FORMS.keys() | {"sample_ratio"}
+    assert set(get_args(GateKind)) == kinds().keys() == FORMS.keys() | {"sample_ratio"}
     assert set(_KINDS) == {metric.unit for metric in METRICS.values()}
 
 

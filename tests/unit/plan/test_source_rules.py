@@ -60,9 +60,11 @@ def test_sources_of_each_kind_are_understood(write: Any, text: str) -> None:
     [
         (PROMETHEUS, ("https:", "ftp:"), "sources[0].url: 'ftp://prometheus:9090' is not an http"),
         (PROMETHEUS, ("token: env:PROM_TOKEN", "token: abc-123-secret"),
-         "sources[0].token: what stands here is not env: and the name of a variable"),
+         "sources[0].token: what stands here is not env: and the name of a variable; write it "
+         "like env:API_TOKEN"),
         (SQL, ("env:OUTCOMES_DB", "postgresql://db/shop"),
-         "sources[0].database: what stands here is not env:"),
+         "sources[0].database: what stands here is not env: and the name of a variable; write it "
+         "like env:OUTCOMES_DATABASE"),
         (PROMETHEUS, ("n{v=", "sum(n{v="), "sources[0].metrics[0].candidate.total: total is no"),
         (PROMETHEUS, ('total: "n{v=\\"2\\"}", ', ""), "candidate.bad: bad events are a part"),
         (PROMETHEUS, (', bad: "n{c=~\\"5..\\"}"', ""), "nothing says which events are bad"),

@@ -100,11 +100,14 @@ def test_explain_tells_of_targets(write: Any) -> None:
 
 
 @pytest.mark.req("R10")
-def test_the_example_of_the_how_to_is_understood(write: Any) -> None:
+@pytest.mark.req("R3")
+@pytest.mark.parametrize(("place", "targets"), [(0, 6), (1, 5)])
+def test_the_examples_of_the_how_to_are_understood(write: Any, place: int, targets: int) -> None:
     """What a reader copies has no fault."""
     page = Path(__file__).parents[3] / "docs" / "how-to" / "watch-targets.md"
-    (text,) = re.findall(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
-    report = lint_plan(write(add=text))
+    texts = re.findall(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    assert len(texts) == 2
+    report = lint_plan(write(add=texts[place]))
     assert (report.faults, report.warnings) == ((), ())
     assert report.plan is not None
-    assert len(report.plan.plan.targets) == 6
+    assert len(report.plan.plan.targets) == targets

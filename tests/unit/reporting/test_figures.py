@@ -11,7 +11,8 @@ from switchover.reporting import figures
     [
         (0.00034, "quantile", "prediction_latency_p99", "340 µs"),
         (2.4321, "quantile", "response_time_p95", "2.43 s"),
-        (1234.5, "quantile", "queue_length", "1,234"),
+        (0.25, "quantile", "search_time", "250 ms"),
+        (1234.5, "mean", "queue_length", "1,234"),
         (1.23456, "relative_rate", "success_rate", "1.23 ×"),
         (-0.031, "memory", "memory_usage_delta", "-3.1 %"),
         (0.0, "count", "cds_integration_errors", "0"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from switchover.machine.snapshot import FULL, MODES, Snapshot
 from switchover.routing.flags import FlagTable
 from switchover.routing.held import Change, HeldDocument
-from switchover.routing.snapshot import Decision, Table, decide
+from switchover.routing.snapshot import Decision, Table, compile_snapshot, decide
 
 FLAGS = {"new": {"name": "new", "split": 5_000, "follows_split": True}}
 GOOD = Snapshot("mood", 40, "gradual", 5_000, shadow=100, salt="s", flags=FLAGS)
@@ -192,3 +192,24 @@ def evaluations(held: Held) -> dict[str, list[Any]]:
         name: [(table[:4] if table[0] is not None else None, table[4](key)) for key in range(40)]
         for name, table in held.flags.items()
     }
+
+
+@pytest.mark.req("T5")
+def test_a_document_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To check it is to compile it; legacy may take over, come back and fork without another."""
+    compiled: list[int] = []
+
+    def counting(snapshot: Snapshot) -> Table:
+        compiled.append(snapshot.epoch)
+        return compile_snapshot(snapshot)
+
+    monkeypatch.setattr("switchover.routing.held.compile_snapshot", counting)
+    held = Held()
+    assert compiled == [GOOD.epoch]
+    before = held.evaluate()
+    held.document.let_go()
+    assert {decision.reason for decision in held.evaluate()} == {"stale"}
+    held.document.take(GOOD.to_json())
+    held.document.renew()
+    assert held.evaluate() == before
+    assert compiled == [GOOD.epoch]
