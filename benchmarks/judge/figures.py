@@ -46,6 +46,7 @@ FIGURES: tuple[Figure, ...] = (
         for figure in (
             Figure("rolled back on the limit", scenario.name, _false, 1.0, "%"),
             Figure("its upper 95 % bound", scenario.name, _upper, 1.5, "%"),
+            Figure("passed at some look", scenario.name, _passes, 5.0, "%"),
         )
     ),
     Figure("good candidate rolled back", "failures-good-20/h", _false, 0.1, "%"),
@@ -55,6 +56,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure("found, median", "failures-sudden-35-1/s", _median, 5, "min"),
     Figure("found, median", "failures-sudden-20-1/s", _median, 30, "min"),
     Figure("found, median", "errors-5-1/s", _median, 30, "min"),
+    Figure("found, median", "slower-1.8-1/s", _median, 15, "min"),
     Figure("found, median", "slower-1.8-of-1.2-1/s", _median, 15, "min"),
     Figure("found, median", "slower-3-1/s", _median, 2, "min"),
 )

@@ -81,14 +81,24 @@ def plain(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def settings(rows: Mapping[tuple[str, str], Row]) -> str:
-    """Each rule's name, its settings, and how many rollouts it has judged."""
+    """Each rule's name, its settings, and how many rollouts it has judged: in all, and of how many
+    rows with fewer than a thousand."""
     judged = {
-        one.name: sum(row["rollouts"] for (_, rule), row in rows.items() if rule == one.name)
+        one.name: [row["rollouts"] for (_, rule), row in rows.items() if rule == one.name]
         for one in RULES
     }
     return table(
-        ["rule", "settings", "rollouts"],
-        [[one.name, one.settings, f"{judged[one.name]:,}"] for one in RULES],
+        ["rule", "settings", "rollouts", "rows", "of fewer than 1,000"],
+        [
+            [
+                one.name,
+                one.settings,
+                f"{sum(judged[one.name]):,}",
+                str(len(judged[one.name])),
+                str(sum(count < 1000 for count in judged[one.name])),
+            ]
+            for one in RULES
+        ],
     )
 
 

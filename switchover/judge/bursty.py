@@ -32,13 +32,14 @@ a quiet stream takes no time for them.
 
 Before D is known, log W and log G are divided by
 
-    d = (1 + sum)/(1 + groups) + (m - 1) exp(-intervals/30),
+    d = (1 + sum)/(1 + groups) + (m - 1) exp(-min(intervals/30, failing/8 + intervals/240)),
 
 ``sum`` the numerator of D, m the observations of an interval, which no dispersion can exceed, and
 at most 11: a quasi-likelihood (Wedderburn 1974) that presumes the worst, and believes legacy after
-it was watched for a while. A power below 1 of an e-value is never above it where it matters, so
-that this costs some minutes at the beginning, and a total failure, which is beyond every
-discount, is found at once.
+it was watched for a while and, to roll back, seen to fail in some intervals, as only these tell how
+it fails. (To promote intervals/30 is enough; a legacy that never fails would delay it.) A power
+below 1 of an e-value is never above it where it matters, so that this costs some minutes at the
+beginning, and a total failure, which is beyond every discount, is found at once.
 """
 
 from __future__ import annotations
@@ -70,9 +71,9 @@ _GROUPS = 6
 _KNOWN = 50
 _EXPECTED = 0.5
 #: The dispersion of a stream that nothing is known of, and the intervals in which most of that
-#: presumption fades.
+#: presumption fades: of all, of those in which legacy fails, and of a legacy that never does.
 _WORST = 11.0
-_DOUBT = 30.0
+_DOUBT, _DOUBT_FAILING, _DOUBT_FLAWLESS = 30.0, 8.0, 240.0
 #: The kinds of which bursts are presumed. Requests fail together far more often than they are slow.
 _DOUBTED = ("proportion", "relative_rate")
 #: So many bad ones end a group, however few were expected.
@@ -166,7 +167,7 @@ def is_bursty(state: GateEvidence) -> bool:
     return bool(bursts["squares"] / groups > max(DISPERSED, 1.0 + 2.0 * sqrt(4.0 / groups)))
 
 
-def discount(state: GateEvidence) -> float:
+def discount(state: GateEvidence, *, to_promote: bool = False) -> float:
     """By how much evidence is divided: the dispersion, and what it might be at worst."""
     bursts = state.bursts
     if not bursts or not bursts["doubted"]:
@@ -175,7 +176,12 @@ def discount(state: GateEvidence) -> float:
     opened = bursts.get("candidate_n", 0)
     total, squares = bursts.get("sizes", 0) + opened, bursts.get("sizes_squared", 0) + opened**2
     worst = min(_WORST, squares / total) if total else _WORST
-    return max(1.0, float(known) + (worst - 1.0) * exp(-bursts.get("intervals", 0) / _DOUBT))
+    intervals = bursts.get("intervals", 0)
+    watched = intervals / _DOUBT
+    if not to_promote:
+        failing = bursts.get("failing", 0) / _DOUBT_FAILING
+        watched = min(watched, failing + intervals / _DOUBT_FLAWLESS)
+    return max(1.0, float(known) + (worst - 1.0) * exp(-watched))
 
 
 def log_decisive(state: GateEvidence) -> float:
@@ -216,13 +222,13 @@ def log_favour(state: GateEvidence) -> float:
     if _by_blocks(state):
         return log_total(state.stage_bursts.get("bets", ()))
     single = log_total(state.favour)
-    return single / discount(state) if single > 0.0 else single
+    return single / discount(state, to_promote=True) if single > 0.0 else single
 
 
 def to_promotion(state: GateEvidence, target: float) -> int | None:
     """How many more observations until :func:`log_favour` reaches ``target``; None: never so."""
     if not _by_blocks(state):
-        return observations_to_go(state, target * discount(state))
+        return observations_to_go(state, target * discount(state, to_promote=True))
     return observations_to_go(replace(state, favour=state.stage_bursts.get("bets", ())), target)
 
 
@@ -309,6 +315,7 @@ def _close(rules: Rules, bursts: dict[str, Any], ratio: float | None, allowed: f
         bursts["sizes_squared"] = bursts.get("sizes_squared", 0) + ours_n * ours_n
     if n:
         bursts["intervals"] = bursts.get("intervals", 0) + 1
+        bursts["failing"] = bursts.get("failing", 0) + (bad > 0)
         _learn(bursts, n, bad)
 
 

@@ -198,9 +198,10 @@ def _learnt_of_bursts(what: Expectation, kind: Expected, seconds: float) -> dict
     flow, each = what.flow, what.rules.gauge_seconds
     watched = flow.past.get("legacy", 0.0) / flow.legacy if flow.legacy else 0.0
     # Requests come by chance (Poisson): an interval's size has its mean for its variance.
-    size = kind.per_second(what.spec, flow) * each
+    size, intervals = kind.per_second(what.spec, flow) * each, (watched + seconds) / each
     return {
-        "intervals": (watched + seconds) / each, "groups": 0, "squares": 0.0,
+        "intervals": intervals, "groups": 0, "squares": 0.0,
+        "failing": intervals * -expm1(-what.base * flow.legacy * each),
         "sizes": size, "sizes_squared": size * (size + 1.0),
     }  # fmt: skip
 

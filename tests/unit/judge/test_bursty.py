@@ -199,3 +199,24 @@ def test_what_is_told_of_a_rollback_by_blocks_is_beyond_the_limit() -> None:
     told = float(reading.gates[0].sentence.removeprefix("success: ").split(" %")[0])
     assert told > 10.0
     assert "intervals on average, where 10 % was allowed, bad" in reading.gates[0].sentence
+
+
+@pytest.mark.req("INV12")
+def test_bursts_of_rare_failures_are_doubted_until_legacy_was_seen_to_fail() -> None:
+    """One and a half times legacy's 1 %, which is the limit, in bursts of a correlation of 0.1: of
+    150 days at most three fall in their first two hours. Several do if quiet minutes are enough
+    for legacy to be believed."""
+    gates, day, fallen = AGAINST, Rules(planned_looks=1440), 0
+    for seed in range(150):
+        rng, evidence = random.Random(seed), begin(gates)
+        for minute in range(120):
+            ours, theirs = (
+                plain(rng, 60, rng.betavariate(9.0 * rate, 9.0 * (1.0 - rate)))
+                for rate in (0.015, 0.01)
+            )
+            look = {"ok": {"candidate": ours, "legacy": theirs}}
+            evidence = observe(gates, day, evidence, look, at=60.0 * minute)
+            if log_decisive(evidence.gates["success"]) >= 4.6052:
+                fallen += 1
+                break
+    assert fallen <= 3
