@@ -21,7 +21,7 @@ TESTS ?= tests
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup check test demo up lock bench bench-routing bench-judge docs clean
+.PHONY: help setup check test faults demo up lock bench bench-routing bench-judge bench-overhead docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,10 +39,15 @@ check: $(READY) ## Lint, format, types, import floors, generated pages, dead lin
 	$(BIN)/lint-imports
 	$(PYTHON) -m switchover.plan.reference --check
 	$(PYTHON) -m tools.cli_reference --check
+	$(PYTHON) -m tools.api_reference --check
+	$(PYTHON) -m tools.events_reference --check
 	$(PYTHON) -m tools.check_links
 
 test: $(READY) ## Run every test, against real servers
 	$(PYTHON) -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup $(TESTS)
+
+faults: $(READY) ## Kill everything at every step, 500 times and more (15 minutes)
+	@$(PYTHON) -m tests.faults $(ARGS)
 
 demo: $(READY) ## Watch a good candidate go to 100 % and a bad one be rolled back
 	@$(BIN)/switchover demo $(ARGS)
@@ -64,9 +69,14 @@ $(PEERS_READY): requirements/benchmarks.txt | $(READY)
 bench-judge: $(READY) ## Simulate rollouts: our gates against other tools' rules (20 minutes)
 	$(PYTHON) -m benchmarks.judge $(ARGS)
 
+bench-overhead: $(READY) ## Measure what Switchover adds to Prefect, and what a sweep costs (6 minutes)
+	$(PYTHON) -m benchmarks.overhead $(ARGS)
+
 docs: $(READY) ## Write the generated pages anew, and look for dead links
 	$(PYTHON) -m switchover.plan.reference
 	$(PYTHON) -m tools.cli_reference
+	$(PYTHON) -m tools.api_reference
+	$(PYTHON) -m tools.events_reference
 	$(PYTHON) -m tools.check_links
 
 lock: $(READY) ## Write requirements/*.txt anew after a change of the dependencies

@@ -7,11 +7,12 @@ from typing import Any
 from prefect import State, flow
 
 from flows.conclude import conclude
-from tasks.adapters import planned_consumers, record_adapters, validate_adapter
-from tasks.step import prepare, step, what_is_due
+from flows.runner import task_runner
+from tasks.adapters import examine_part, planned_parts, record_adapters
+from tasks.step import IDLE, step, what_is_due
 
 
-@flow(name="adapter_validation", flow_run_name="adapters of {migration}")
+@flow(name="adapter_validation", flow_run_name="adapters of {migration}", task_runner=task_runner())
 def adapter_validation(migration: str, actor: str = "prefect") -> State[dict[str, Any]]:
     """Check each consumer's contract before the new format may reach anybody.
 
@@ -19,13 +20,14 @@ def adapter_validation(migration: str, actor: str = "prefect") -> State[dict[str
         migration: The migration's short name, as in its plan.
         actor: Who asks, for the record.
     """
-    prepare(migration)
-    stage, action, reason = what_is_due(migration)
-    if stage != "adapters" or action in ("wait", "nothing"):
+    stage, action, reason = what_is_due(migration, actor=actor)
+    if stage != "adapters" or action in IDLE:
         return conclude(migration, {"action": action, "did": False, "sentence": reason})
     if action == "work":
-        futures = [
-            validate_adapter.submit(migration, name) for name in planned_consumers(migration)
-        ]
-        record_adapters(migration, [future.result() for future in futures], actor)
+        futures = {
+            name: [examine_part.submit(migration, name, part) for part in parts]
+            for name, parts in planned_parts(migration).items()
+        }
+        found = {name: [each.result() for each in parts] for name, parts in futures.items()}
+        record_adapters(migration, found, actor)
     return conclude(migration, step(migration, actor))

@@ -7,8 +7,7 @@ from typing import Any
 from prefect import State
 from prefect.states import Completed
 
-from tasks.artifacts import publish
-from tasks.effects import perform_effects
+from tasks.conclusion import finish
 
 
 def conclude(migration: str, outcome: dict[str, Any]) -> State[dict[str, Any]]:
@@ -17,8 +16,7 @@ def conclude(migration: str, outcome: dict[str, Any]) -> State[dict[str, Any]]:
     Gives the run's final state: its message, which the Prefect UI shows beside the name, says
     what was done or why nothing was.
     """
-    perform_effects()
-    publish(migration)
+    finish(migration)
     return completed(str(outcome["sentence"]), outcome)
 
 

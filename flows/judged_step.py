@@ -8,17 +8,16 @@ from prefect import State
 
 from flows.conclude import conclude
 from tasks.data import compare_work_items, planned_suites, record_suites, run_suite
-from tasks.step import prepare, step, what_is_due
+from tasks.step import IDLE, step, what_is_due
 
 
 def judged_step(migration: str, kind: str, actor: str) -> State[dict[str, Any]]:
     """Take at most one step out of the present stage if it is of ``kind``."""
-    prepare(migration)
-    stage, action, reason = what_is_due(migration)
+    stage, action, reason = what_is_due(migration, actor=actor)
     if stage != kind:
         sentence = f"{migration} is not in a {kind} stage but in {stage}: {reason}"
         return conclude(migration, {"action": action, "did": False, "sentence": sentence})
-    if action in ("wait", "nothing"):
+    if action in IDLE:
         return conclude(migration, {"action": action, "did": False, "sentence": reason})
     if action == "check_data":
         futures = [run_suite.submit(migration, name) for name in planned_suites(migration)]

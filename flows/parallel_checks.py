@@ -8,7 +8,7 @@ from prefect import State, flow
 
 from flows.conclude import conclude
 from tasks.checks import planned_checks, record_checks, run_check
-from tasks.step import prepare, step, what_is_due
+from tasks.step import IDLE, step, what_is_due
 
 
 @flow(name="parallel_checks", flow_run_name="checks of {migration}")
@@ -19,9 +19,8 @@ def parallel_checks(migration: str, actor: str = "prefect") -> State[dict[str, A
         migration: The migration's short name, as in its plan.
         actor: Who asks, for the record.
     """
-    prepare(migration)
-    stage, action, reason = what_is_due(migration)
-    if stage != "checks" or action in ("wait", "nothing"):
+    stage, action, reason = what_is_due(migration, actor=actor)
+    if stage != "checks" or action in IDLE:
         return conclude(migration, {"action": action, "did": False, "sentence": reason})
     if action == "work":
         futures = [run_check.submit(migration, name) for name in planned_checks(migration)]

@@ -2,16 +2,19 @@
 
     SwitchoverError
     ├── InputError                bad input from the caller                    exit 2
-    │   └── PlanError             one or more faults in a plan file
+    │   ├── PlanError             one or more faults in a plan file
+    │   └── UnknownMigration      nobody started one of this name
     ├── DependencyUnavailable     a named dependency can't be reached          exit 3
     │   ├── NoLedger              its database is there and empty: nothing was started yet
     │   └── UpstreamFailed        a system behind the proxy gave no answer
     ├── Refused                   understood, and not allowed now              exit 4
     │   ├── IllegalTransition     the machine has no such edge
     │   ├── LostRace              somebody else took the step first
+    │   ├── PointOfNoReturn       a rollback would come too late, and nobody insisted
     │   ├── StaleEpoch            a routing write older than what is stored
     │   ├── StaleClaim            this claim on a work item is void
     │   ├── NotAuthorised         this person may not decide this
+    │   │   └── WrongCode         the approval code is not this person's, or they are locked
     │   └── Frozen                a freeze window or a global stop is on
     └── NegativeAnswer            asked and answered: no                       exit 1
         └── TamperedLedger        the chain does not verify
@@ -24,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class SwitchoverError(Exception):
@@ -62,6 +66,14 @@ class PlanError(InputError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(map(str, self.faults)))
+
+
+class UnknownMigration(InputError):
+    """The ledger holds no migration of this name."""
+
+    def __init__(self, migration: str) -> None:
+        self.migration = migration
+        super().__init__(f"there is no migration {migration!r} in the ledger; see: switchover list")
 
 
 class DependencyUnavailable(SwitchoverError):
@@ -114,6 +126,18 @@ class LostRace(Refused):
         )
 
 
+class PointOfNoReturn(Refused):
+    """A rollback of a migration that has passed its point of no return, without insisting."""
+
+    def __init__(self, migration: str) -> None:
+        self.migration = migration
+        super().__init__(
+            f"{migration} is past its point of no return: legacy may no longer be able to serve; "
+            f"hold it and mend the candidate, or insist with `switchover rollback {migration} "
+            "--past-the-point-of-no-return`"
+        )
+
+
 class StaleEpoch(Refused):
     """A routing write carries an epoch that is not newer than the stored one."""
 
@@ -138,6 +162,24 @@ class StaleClaim(Refused):
 
 class NotAuthorised(Refused):
     """This person may not take this decision."""
+
+
+class WrongCode(NotAuthorised):
+    """An approval code is not the person's: ``failures`` in a row so far, and until
+    ``locked_until`` none is ``compared`` at all."""
+
+    def __init__(
+        self,
+        approver: str,
+        why: str,
+        *,
+        failures: int = 0,
+        locked_until: datetime | None = None,
+        compared: bool = True,
+    ) -> None:
+        self.approver, self.failures, self.locked_until = approver, failures, locked_until
+        self.compared = compared
+        super().__init__(why)
 
 
 class Frozen(Refused):

@@ -13,7 +13,9 @@ from prefect.artifacts import (
     create_progress_artifact,
 )
 
+from switchover.engine.ahead import read_ahead
 from switchover.engine.assess import assess
+from switchover.engine.checklist import checklist
 from switchover.engine.compare import comparison
 from switchover.engine.context import Case
 from switchover.engine.mismatches import disagreements
@@ -36,7 +38,8 @@ def publish(migration: str) -> bool:
     Drawing takes longer than most steps, so nothing is done when nothing has changed; gives
     whether it was. The stages come last: they tell the next run that all is there.
     """
-    case = engine().open(migration)
+    # One look at the ledger instead of three: mostly there is nothing new to show.
+    case = read_ahead(engine(), [migration]).open(migration)
     reading = assess(case)
     moment = _moment(case, reading)
     newest = Artifact.get(f"{migration}-stages")
@@ -54,7 +57,8 @@ def publish(migration: str) -> bool:
     _agreement(case, entries)
     _mismatches(case)
     _comparison(case)
-    if case.state.phase is Phase.ROLLED_BACK:
+    _checklist(case)
+    if case.state.phase is Phase.ROLLED_BACK or case.state.stranded >= 0:
         incident = incident_of(entries, case.record.plan.document, case.state.incident)
         create_markdown_artifact(
             key=f"{migration}-incident",
@@ -77,7 +81,7 @@ def publish(migration: str) -> bool:
 
 def _moment(case: Case, reading: StageReading | None) -> str:
     """What the artifacts depend on, in words."""
-    stored = engine().ledger.evidence(case.state.migration)
+    stored = case.context.ledger.evidence(case.state.migration)
     verdict = f", verdict {reading.verdict.value}" if reading is not None else ""
     blocks = stored["blocks"] if stored else 0
     return f"revision {case.state.revision}, {blocks} blocks of evidence{verdict}"
@@ -107,6 +111,25 @@ def _mismatches(case: Case) -> None:
             key=f"{migration}-mismatches",
             markdown=markdown.mismatch_table(found.fields, found.samples),
             description=f"Fields that disagree, {case.plan.title}",
+        )
+
+
+def _checklist(case: Case) -> None:
+    """What must be done before the candidate gets traffic; only where the plan has a list."""
+    migration = case.state.migration
+    # Not from what was read ahead: a rehearsal may be another migration's.
+    items = checklist(engine().open(migration), engine().ledger.evidence(migration))
+    if items:
+        rows = [
+            [item.id, "✓ done" if item.done else "✗ missing", item.text, item.found,
+             "" if item.done else item.advice]
+            for item in items
+        ]  # fmt: skip
+        head = ["Item", "", "What", "Found", "To do"]
+        create_markdown_artifact(
+            key=f"{migration}-checklist",
+            markdown=markdown.markdown_table(head, "lllll", rows),
+            description=f"Checklist of {case.plan.title}",
         )
 
 

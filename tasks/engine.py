@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import Any
 
@@ -9,13 +10,39 @@ from prefect.tasks import exponential_backoff
 
 from switchover.engine.context import Context
 from switchover.errors import DependencyUnavailable
-from switchover.wiring import build_context, load_settings
+from switchover.ports import Announcements, EventSink
+from switchover.wiring import (
+    Settings,
+    build_announcements,
+    build_context,
+    build_events,
+    load_settings,
+)
+from tasks.secrets import with_blocks
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The operator's settings, read once per process."""
+    return load_settings(with_blocks(os.environ))
 
 
 @lru_cache(maxsize=1)
 def engine() -> Context:
     """The ports, built from the settings once per process."""
-    return build_context(load_settings())
+    return build_context(settings())
+
+
+@lru_cache(maxsize=1)
+def announcements() -> Announcements:
+    """What was announced so far, built once per process."""
+    return build_announcements(settings())
+
+
+@lru_cache(maxsize=1)
+def events() -> EventSink:
+    """Where announcements go, built once per process."""
+    return build_events(settings())
 
 
 def transient(task: Any, run: Any, state: Any) -> bool:

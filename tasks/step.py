@@ -8,35 +8,37 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from switchover.engine.advance import action_name, take_step
+from switchover.engine.ahead import read_ahead
 from switchover.engine.assess import due
 from switchover.engine.collect import collect
-from switchover.engine.compare_items import items_due
-from switchover.engine.monitor import discard, look, watched
-from switchover.engine.reconcile import reconcile
+from switchover.engine.reconcile import reconciled
 from tasks.engine import PATIENT, engine
 
+#: The names of having nothing to do: for ever, and now.
+NOTHING = "nothing"
+IDLE = (NOTHING, "wait")
+
 
 @task(**PATIENT)
-def prepare(migration: str) -> None:
-    """Repair what a crash left behind, then bring the newest evidence in."""
-    log = get_run_logger()
-    for repair in reconcile(engine(), migration):
+def what_is_due(migration: str, *, perhaps: bool = False, actor: str = "") -> tuple[str, str, str]:
+    """Repair what a crash left behind, bring the newest evidence in, and decide.
+
+    Gives the present stage's kind, the name of what is due, and why: of a migration that was not
+    started (yet) no stage and nothing, where ``perhaps`` allows for that. ``actor`` is who asks.
+    One task and not three: a task run takes longer than all of this when there is nothing to do.
+    """
+    context, log = engine(), get_run_logger()
+    ahead = read_ahead(context, [migration])
+    if perhaps and not ahead.ledger.migrations():
+        sentence = f"{migration} has not been started; begin with: switchover start PLAN"
+        return "", NOTHING, sentence
+    case, repaired = reconciled(ahead, migration)
+    for repair in repaired:
         log.warning("reconciled: %s", repair)
-    collected = collect(engine(), migration)
-    log.info("collected %d new blocks", collected.fresh)
-
-
-@task(**PATIENT)
-def is_started(migration: str) -> bool:
-    """False for a migration that the ledger does not know."""
-    return any(state.migration == migration for state in engine().ledger.migrations())
-
-
-@task(**PATIENT)
-def what_is_due(migration: str) -> tuple[str, str, str]:
-    """The present stage's kind, the name of what is due, and why."""
-    case = engine().open(migration)
-    action = due(case)
+    collected = collect(ahead, migration, case)
+    if collected.fresh:
+        log.info("collected %d new blocks", collected.fresh)
+    action = due(case, actor=actor)
     return case.stage.kind, action_name(action), action.reason
 
 
@@ -46,18 +48,3 @@ def step(migration: str, actor: str) -> dict[str, Any]:
     outcome = take_step(engine(), migration, actor=actor)
     get_run_logger().info("%s: %s", outcome.action, outcome.sentence)
     return outcome.to_dict()
-
-
-@task(**PATIENT)
-def migrations_to_watch() -> list[str]:
-    """Every migration that has not ended, or completed a while ago at most."""
-    discard(engine())
-    return watched(engine())
-
-
-@task(task_run_name="look at {migration}", **PATIENT)
-def look_at(migration: str) -> dict[str, Any]:
-    """One look: collect, judge, and roll back if the evidence says so; and whether work items
-    are to be compared after it."""
-    outcome = look(engine(), migration, actor="monitor").to_dict()
-    return {**outcome, "items_due": items_due(engine(), migration)}

@@ -15,6 +15,7 @@ from typing import Any
 import typer
 
 from switchover.cli.main import VERBS
+from tools.generated import keep
 
 FILE = Path("docs/reference/cli.md")
 
@@ -59,7 +60,11 @@ DOCUMENTS = {
     "history": "an entry per line: `{revision, at, actor, kind, payload, digest}`",
     "approve": "`{migration, approval, status, approver, later}`",
     "reject": "`{migration, approval, status, approver, later}`",
-    "hold": "the state", "resume": "the state", "abort": "the state",
+    "checklist": "`{migration, complete, items: [{id, text, done, found, advice}]}`",
+    "sign": "the state",
+    "hold": "the state", "resume": "the state",
+    "abort": "the state; with `--group` or `--all` a migration per line: `{migration, outcome, "
+    "sentence}`, where outcome is done, already or failed",
     "rollback": "`{migration, incident, seconds, routers, complete, recorded, pending}`; "
     "`seconds` is null, and the exit code 3, when routing did not confirm",
     "items": "`{ok, left, sentence, made: [{key, outcome}], findings: {at, compared, "
@@ -72,6 +77,7 @@ DOCUMENTS = {
                   "mismatches: [{sample, at, epoch, path, legacy, candidate, why}]}`",
     "judge replay": '`{at, verdict, stage, gates: [{gate, verdict, estimate, n, '
     'rollback_evidence, promote_evidence, need}]}` per look',
+    "serve": "`{listening}`, the URL",
     "deploy": "`{deployed}`", "up": "`{prefect_ui, login, environment}`",
     "demo": "an event per line: `{kind, seconds, …}`",
 }  # fmt: skip
@@ -79,15 +85,7 @@ DOCUMENTS = {
 
 def main(arguments: Sequence[str] = ()) -> int:
     """Write the file, or with ``--check`` say whether it is current (0) or not (1)."""
-    text = reference()
-    if "--check" in arguments:
-        if FILE.is_file() and FILE.read_text("utf-8") == text:
-            return 0
-        print(f"{FILE}: not current; run python -m tools.cli_reference", file=sys.stderr)
-        return 1
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    FILE.write_text(text, "utf-8")
-    return 0
+    return keep(FILE, reference(), arguments, "tools.cli_reference")
 
 
 def reference() -> str:

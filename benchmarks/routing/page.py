@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 #: What the end of a column's name says about its unit.
-UNITS = {"_ns": "ns", "_ms": "ms", "_us": "µs", "_percent": "%"}
+UNITS = {"_ns": "ns", "_ms": "ms", "_us": "µs", "_s": "s", "_mb": "MB", "_percent": "%"}
 
 #: A table's cells, and which of its columns hold numbers.
 Cells = tuple[list[list[str]], list[bool]]

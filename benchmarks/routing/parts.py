@@ -14,20 +14,21 @@ from typing import Any
 PARTS = ("decisions", "shadow", "propagation", "proxying")
 
 
-def measure(name: str, quick: bool) -> dict[str, Any]:
-    """The figures of one part, with when they were measured and how busy the machine was.
+def measure(name: str, quick: bool, package: str = "benchmarks.routing") -> dict[str, Any]:
+    """The figures of one part of ``package``, with when they were measured and how busy the
+    machine was.
 
     A fresh process, so that no peer's threads are in the way of the next part.
     """
     load = os.getloadavg()[0]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        figures: dict[str, Any] = process.submit(_measure, name, quick).result()
+        figures: dict[str, Any] = process.submit(_measure, name, quick, package).result()
     figures["parameters"]["load_average_before"] = round(load, 2)
     return figures | {"measured_at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"}
 
 
-def _measure(name: str, quick: bool) -> dict[str, Any]:
-    figures: dict[str, Any] = import_module(f"benchmarks.routing.{name}").measure(quick)
+def _measure(name: str, quick: bool, package: str) -> dict[str, Any]:
+    figures: dict[str, Any] = import_module(f"{package}.{name}").measure(quick)
     return figures
 
 

@@ -10,8 +10,8 @@ from switchover.ports import Entry
 app = verb()
 
 #: Payload fields worth a place in the table, in this order.
-_TOLD = ("id", "title", "verdict", "status", "approver", "trigger", "reason", "summary", "sentence",
-         "seconds", "text")  # fmt: skip
+_TOLD = ("id", "title", "verdict", "status", "approver", "via", "identity", "evidence", "trigger",
+         "reason", "summary", "sentence", "seconds", "text")  # fmt: skip
 
 
 @app.command()
@@ -36,7 +36,11 @@ def history(migration: Migration, json: Json = False) -> None:
                 entry.kind.replace("_", " "),
                 "; ".join([
                     *_flags(entry),
-                    *(_told(k, entry.payload[k]) for k in _TOLD if entry.payload.get(k)),
+                    *(
+                        _told(k, value)
+                        for k in _TOLD
+                        if (value := entry.payload.get(k)) and not isinstance(value, dict)
+                    ),
                 ]),
             ]
             for entry in entries
@@ -56,4 +60,8 @@ def _flags(entry: Entry) -> list[str]:
 
 
 def _told(field: str, value: object) -> str:
+    if field in ("via", "identity"):
+        return f"{'by way of' if field == 'via' else 'known by'} {value}"
+    if field == "evidence":
+        return f"evidence {str(value)[:12]}"
     return f"{value:.3f} s" if field == "seconds" else str(value)

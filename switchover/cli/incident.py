@@ -23,7 +23,7 @@ def incident() -> None:
 def list_incidents(json: Json = False) -> None:
     """List every rollback of every migration."""
     try:
-        rows = _rollbacks(connect())
+        rows = _incidents(connect())
     except NoLedger:
         rows = []
     if json:
@@ -46,7 +46,7 @@ def show(
     from switchover.incidents.record import incident_of
 
     context = connect()
-    row = next((r for r in _rollbacks(context) if r["incident"] == incident), None)
+    row = next((r for r in _incidents(context) if r["incident"] == incident), None)
     if row is None:
         raise InputError(f"no incident {incident!r}; `switchover incident list` shows all")
     migration = row["migration"]
@@ -58,10 +58,12 @@ def show(
         say(render(found))
 
 
-def _rollbacks(context: Context) -> list[dict[str, Any]]:
+def _incidents(context: Context) -> list[dict[str, Any]]:
+    from switchover.incidents.record import OPENING
+
     return [
         {"migration": state.migration, **entry.payload}
         for state in context.ledger.migrations()
         for entry in context.ledger.entries(state.migration)
-        if entry.kind == "rolled_back"
+        if entry.kind in OPENING
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,15 +25,33 @@ def plan() -> None:
 
 
 @app.command()
-def lint(file: PlanFile, overlay: Overlays = None, json: Json = False) -> None:
-    """Find every fault of a plan, with line, column and what to do."""
-    from switchover.plan.load import lint_plan
+def lint(
+    file: PlanFile,
+    overlay: Overlays = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option("--with", help="Another plan of its group; may be repeated."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Find every fault of a plan, with line, column and what to do.
 
-    for name in (file, *(overlay or ())):
+    With other plans of the group it also finds who waits for an unknown migration, or in a circle.
+    """
+    from switchover.plan.load import lint_plan
+    from switchover.plan.together import misfits
+
+    for name in (file, *(overlay or ()), *(beside or ())):
         # Bad input, and no answer to the question.
         if not name.is_file():
             raise InputError(f"{name}: there is no such file; check the path")
     report = lint_plan(file, tuple(overlay or ()))
+    if beside and report.plan is not None:
+        others = [lint_plan(other) for other in beside]
+        apart = [fault for other in others for fault in other.faults]
+        plans = [report.plan.plan, *(o.plan.plan for o in others if o.plan is not None)]
+        apart += [] if apart else [Fault(str(file), 0, 0, "group", *m) for m in misfits(plans)]
+        report = replace(report, faults=tuple(apart))
     if json:
         print_json(
             {"ok": not report.faults, "faults": [_row(f) for f in report.faults],

@@ -26,6 +26,8 @@ _STYLES = {"rollback": "bold red", "rolled back": "bold red", "hold": "yellow", 
            "awaiting approval": "yellow", "promote": "green", "now": "bold", "alert": "bold red",
            "beyond": "yellow", "no data": "yellow", "✗ worse": "red",
            "✓ better": "green"}  # fmt: skip
+#: Control characters but tab and line feed, and those that turn the direction of writing.
+_STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 #: As plans may name a migration; see ``switchover.plan.form.Slug``.
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -41,7 +43,8 @@ def _slug(name: str) -> str:
     return name
 
 
-def _slug_or_all(name: str) -> str:
+def slug_or_none(name: str) -> str:
+    """A migration's name, or the empty one; raises ``InputError``."""
     return _slug(name) if name else ""
 
 
@@ -51,7 +54,7 @@ Migration = Annotated[
 #: The empty name stands for all migrations.
 AnyMigration = Annotated[
     str,
-    typer.Argument(help="One migration; default: all.", metavar="[M]", callback=_slug_or_all),
+    typer.Argument(help="One migration; default: all.", metavar="[M]", callback=slug_or_none),
 ]
 PlanFile = Annotated[Path, typer.Argument(help="The plan, a YAML file.", metavar="PLAN")]
 Overlays = Annotated[
@@ -86,7 +89,13 @@ def print_json(document: Any) -> None:
 
 def say(text: str) -> None:
     """Plain text for people, at once: `make up > log` stays for hours."""
-    print(text, flush=True)
+    print(visible(text), flush=True)
+
+
+def visible(text: str) -> str:
+    """Text in which nothing steers the terminal or turns the order of letters: whoever gives a
+    reason by Slack or HTTP must not write on an operator's screen what the ledger does not say."""
+    return _STEERS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def warn(text: str) -> None:
@@ -115,7 +124,7 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) 
         grid.add_column(column, overflow="fold")
     for row in rows:
         # Text, not markup: a reason in [brackets] is to be seen.
-        grid.add_row(*(Text(str(cell), style=_STYLES.get(str(cell), "")) for cell in row))
+        grid.add_row(*(Text(visible(str(cell)), style=_STYLES.get(str(cell), "")) for cell in row))
     if not console.is_terminal and "COLUMNS" not in os.environ:
         # Into a file or a pipe: whole cells rather than the 80 columns of no terminal.
         wide = console.options.update(max_width=_WIDEST)

@@ -46,16 +46,22 @@ def status(migration: Migration, json: Json = False) -> None:
             "alerts": "; ".join(
                 f"{alert['text']}, since {alert['since']}" for alert in document["alerts"]
             ),
+            "group": document["group"],
+            # Once the candidate has traffic nobody asks for it any more.
+            "checklist": "" if document["split"] else _checklist(document["checklist"]),
+            "way back": "the point of no return is passed" * document["no_return"],
+            "approval": _approval(document["approval"]),
+            "frozen": "; ".join(document["frozen"]),
             "next": document["why"],
         }
     )
     say("")
     table(
         "",
-        ["stage", "mode", "candidate", "approval", ""],
+        ["stage", "mode", "candidate", "approval", "way back", ""],
         (
             [s["title"], s["mode"], f"{s['split']:g} %", "needed" if s["approval"] else "",
-             s["place"]]
+             s["reversibility"].replace("_", " "), s["place"]]
             for s in document["stages"]
         ),
     )  # fmt: skip
@@ -108,6 +114,26 @@ def _items(items: dict[str, Any] | None) -> str:
     count = items["disagreements"]
     said = "all agreed" if not count else f"{count:,} disagreed"
     return f"{said} at {items['at']}; switchover items tells more"
+
+
+def _approval(asked: dict[str, Any] | None) -> str:
+    """Who approved what is asked for, how they were known, and who is missing."""
+    if asked is None:
+        return ""
+    given = [
+        f"{vote['approver']} approved at {vote['at']} ({vote['via']}, by {vote['identity']})"
+        for vote in asked["votes"]
+    ]
+    missing = [f"missing: {'; '.join(asked['missing'])}"] if asked["missing"] else []
+    told = [f"{asked['id']} {asked['status']}, evidence {asked['evidence'][:12]}"]
+    return "; ".join([*told, *given, *missing])
+
+
+def _checklist(items: list[dict[str, Any]]) -> str:
+    missing = [item["id"] for item in items if not item["done"]]
+    if not items or not missing:
+        return "complete" if items else ""
+    return f"{len(missing)} of {len(items)} missing: {', '.join(missing)}"
 
 
 def _late(earlier_stage: int, left_out: int) -> str:

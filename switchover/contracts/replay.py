@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
 from switchover.errors import InputError
+from switchover.ports import RecordedPart
+
+#: Lines in a part: some seconds of work for a usual adapter, some megabytes of answers.
+LINES = 10_000
 
 _KEYS = frozenset({"request", "legacy", "candidate"})
 
@@ -69,11 +76,47 @@ def write_exchanges(path: Path, exchanges: Iterable[Exchange]) -> int:
 def read_lines(path: Path) -> Iterator[Line]:
     """Every line that is not blank, the unreadable ones with their fault; raises ``InputError``
     when the file itself can't be read."""
+    for part in part_lines(path, LINES):
+        yield from read_part(part)
+
+
+def part_lines(path: Path, lines: int) -> Iterator[RecordedPart]:
+    """The file in parts of ``lines`` lines, the last one shorter; none of an empty file. Only the
+    ends of lines are looked at. Raises ``InputError`` when it can't be read."""
+    with _reading(path), path.open("rb") as file:
+        known = os.fstat(file.fileno())
+        begin, line = 0, 1
+        while begin < known.st_size:
+            count = sum(1 for _ in islice(file, lines))
+            end = min(file.tell(), known.st_size)
+            if end <= begin:
+                break  # It was cut meanwhile; whoever reads the parts will say so.
+            yield RecordedPart(str(path), begin, end, line, known.st_size, known.st_mtime_ns)
+            begin, line = end, line + count
+
+
+def read_part(part: RecordedPart) -> Iterator[Line]:
+    """The lines of a part, with their numbers in the file; raises ``InputError`` when the file
+    can't be read or is not what it was."""
+    path = Path(part.path)
+    with _reading(path), path.open("rb") as file:
+        now = os.fstat(file.fileno())
+        if (now.st_size, now.st_mtime_ns) != (part.size, part.changed_ns):
+            raise InputError(
+                f"{path} changed while it was read; run the validation again when it is complete"
+            )
+        file.seek(part.begin)
+        number, left = part.line, part.end - part.begin
+        while left > 0 and (raw := file.readline(left)):
+            if raw.strip():
+                yield _parsed(number, raw)
+            number, left = number + 1, left - len(raw)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        with path.open("rb") as file:
-            for number, raw in enumerate(file, start=1):
-                if raw.strip():
-                    yield _parsed(number, raw)
+        yield
     except OSError as error:
         raise InputError(f"{path}: can't be read: {error.strerror}; check the path") from error
 

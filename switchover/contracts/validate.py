@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ from typing import Any
 from switchover.contracts.adapter import Function, adapt, named, resolve
 from switchover.contracts.leaks import leaks
 from switchover.contracts.mutants import Sharpness, sharpness
-from switchover.contracts.replay import Exchange, read_lines
+from switchover.contracts.replay import LINES, Exchange, part_lines, read_part
 from switchover.contracts.schema import Schema, load_schema
 from switchover.errors import InputError
 from switchover.plan.spec import Consumer
-from switchover.ports import CheckResult
+from switchover.ports import CheckResult, RecordedPart
 
 #: Faulty recordings shown in full; the rest are counted.
 EXAMPLES = 5
@@ -61,7 +60,8 @@ class Contract:
 
 @dataclass(slots=True)
 class Findings:
-    """What the recordings showed so far."""
+    """What the recordings showed so far; plain JSON by :meth:`to_dict`, as it may come from
+    another process."""
 
     recordings: int = 0
     passed: int = 0
@@ -76,48 +76,83 @@ class Findings:
             self.good = answer if self.passed == 0 else self.good
             self.passed += 1
             return
-        self.faults.update({kind for kind, _ in faults})
+        self.faults.update(sorted({kind for kind, _ in faults}))
         if len(self.examples) < EXAMPLES:
             self.examples.append({"line": line, "faults": [message for _, message in faults[:3]]})
 
+    def join(self, later: Mapping[str, Any]) -> None:
+        """Take in what the part after this one showed."""
+        self.good = later["good"] if self.passed == 0 else self.good
+        self.recordings += later["recordings"]
+        self.passed += later["passed"]
+        self.faults.update(later["faults"])
+        self.examples = [*self.examples, *later["examples"]][:EXAMPLES]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "recordings": self.recordings, "passed": self.passed, "faults": dict(self.faults),
+            "examples": self.examples, "good": self.good,
+        }  # fmt: skip
+
 
 class RecordedAdapterValidator:
-    """Validates adapters on recorded candidate answers; implements ``AdapterValidator``."""
+    """Validates adapters on recorded candidate answers; implements ``AdapterValidator``.
 
-    def validate(self, consumer: Consumer, directory: str) -> CheckResult:
-        """Run every recording through the consumer's adapter and contract.
+    ``lines`` is how many recordings make a part: no more of them are in memory than one, and what
+    a part shows is small.
+    """
 
-        A broken contract is a result; raises ``InputError`` when the adapter, the invariants
-        or the contract itself can't be loaded.
-        """
-        began = time.perf_counter()
-        root = Path(directory)
-        schema = load_schema(root / consumer.contract)
-        adapter = resolve(consumer.adapter, "adapter")
-        invariants = resolve(consumer.invariants, "invariants") if consumer.invariants else None
-        contract = Contract(schema, invariants, consumer.forbidden)
-        recordings = root / consumer.recordings
+    def __init__(self, lines: int = LINES) -> None:
+        self._lines = lines
+
+    def parts(self, consumer: Consumer, directory: str) -> list[RecordedPart]:
+        """The recordings, parted; none where there is no file."""
+        path = Path(directory) / consumer.recordings
+        return list(part_lines(path, self._lines)) if path.is_file() else []
+
+    def examine(self, consumer: Consumer, directory: str, part: RecordedPart) -> dict[str, Any]:
+        """Run a part's recordings through the consumer's adapter and contract."""
+        adapter, contract = _loaded(consumer, directory)
+        findings = Findings()
+        for line, faults, answer in _judged(part, adapter, contract):
+            findings.add(line, faults, answer)
+        return findings.to_dict()
+
+    def conclude(
+        self, consumer: Consumer, directory: str, found: Sequence[Mapping[str, Any]], seconds: float
+    ) -> CheckResult:
+        """Sum up the parts, and try how sharp the contract is."""
+        _, contract = _loaded(consumer, directory)
+        recordings = Path(directory) / consumer.recordings
         if not recordings.is_file():
             summary = (
                 f"no recordings at {recordings}; record candidate answers "
                 "there, one JSON line each, and run the validation again"
             )
-            return _result(consumer, False, summary, began, {"recordings": 0})
+            return CheckResult(consumer.name, False, summary, seconds, {"recordings": 0})
         findings = Findings()
-        for line, faults, answer in _judged(recordings, adapter, contract):
-            findings.add(line, faults, answer)
+        for each in found:
+            findings.join(each)
         sharp = None
         if findings.passed:
             sharp = sharpness(findings.good, lambda answer: not contract.faults(answer))
-        return _conclude(consumer, findings, sharp, recordings, began)
+        return _conclude(consumer, findings, sharp, recordings, seconds)
+
+
+def _loaded(consumer: Consumer, directory: str) -> tuple[Function, Contract]:
+    """The consumer's adapter and contract; raises ``InputError`` when one can't be loaded."""
+    schema = load_schema(Path(directory) / consumer.contract)
+    adapter = resolve(consumer.adapter, "adapter")
+    invariants = resolve(consumer.invariants, "invariants") if consumer.invariants else None
+    return adapter, Contract(schema, invariants, consumer.forbidden)
 
 
 def _judged(
-    path: Path, adapter: Function, contract: Contract
+    part: RecordedPart, adapter: Function, contract: Contract
 ) -> Iterator[tuple[int, list[Fault], Any]]:
-    for line in read_lines(path):
+    for line in read_part(part):
         if line.fault:
-            yield line.number, [("unreadable", f"{path}:{line.number}: {line.fault}")], None
+            yield line.number, [("unreadable", f"{part.path}:{line.number}: {line.fault}")], None
             continue
         recorded = Exchange.of(line.value).candidate
         if recorded is None:
@@ -131,7 +166,7 @@ def _judged(
 
 
 def _conclude(
-    consumer: Consumer, findings: Findings, sharp: Sharpness | None, path: Path, began: float
+    consumer: Consumer, findings: Findings, sharp: Sharpness | None, path: Path, seconds: float
 ) -> CheckResult:
     broken = findings.recordings - findings.passed
     parts = []
@@ -139,7 +174,9 @@ def _conclude(
         parts.append(f"{path} holds {findings.recordings} of the {consumer.minimum} recordings "
                      "needed; record more candidate answers")  # fmt: skip
     if broken:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in findings.faults.most_common())
+        # Ties by name: in the order of the file they would depend on how it was parted.
+        counted = sorted(findings.faults.items(), key=lambda pair: (-pair[1], pair[0]))
+        kinds = ", ".join(f"{count} {kind}" for kind, count in counted)
         first = findings.examples[0]
         parts.append(
             f"{broken} of {findings.recordings} recorded answers break the contract ({kinds}); "
@@ -164,7 +201,7 @@ def _conclude(
         "mutants": {"tried": sharp.tried, "refused": sharp.refused,
                     "survivors": list(sharp.survivors)} if sharp else None,
     }  # fmt: skip
-    return _result(consumer, ok, summary, began, detail)
+    return CheckResult(consumer.name, ok, summary, seconds, detail)
 
 
 def _warnings(consumer: Consumer, sharp: Sharpness | None) -> list[str]:
@@ -179,10 +216,3 @@ def _warnings(consumer: Consumer, sharp: Sharpness | None) -> list[str]:
             "set additionalProperties to false"
         )
     return found
-
-
-def _result(
-    consumer: Consumer, ok: bool, summary: str, began: float, detail: dict[str, Any]
-) -> CheckResult:
-    seconds = time.perf_counter() - began
-    return CheckResult(consumer.name, ok, summary, seconds, detail)

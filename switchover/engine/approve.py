@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from switchover.engine.assess import assess
 from switchover.engine.context import ATTEMPTS, Case, Context, persist
-from switchover.engine.outbox import decided_effects, end_effects
+from switchover.engine.identity import prove
+from switchover.engine.outbox import abort_effects, decided_effects, voted_effects
 from switchover.engine.project import project
 from switchover.engine.push import push
 from switchover.engine.roll_back import roll_back
 from switchover.errors import LostRace, NotAuthorised, Refused
 from switchover.judge.verdict import Verdict
-from switchover.machine.event import Aborted, ApprovalDecided
+from switchover.machine.event import Aborted, ApprovalDecided, ApprovalVoted
 from switchover.machine.state import Approval, Phase
+from switchover.plan.approvals import Approvals
 
 Decision = Literal["approve", "reject"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Vote:
+    """What one person said, and how they proved to be that person."""
+
+    decision: Decision
+    approver: str
+    reason: str
+    via: str
+    identity: str
 
 
 def decide_approval(
@@ -27,50 +41,87 @@ def decide_approval(
     reason: str = "",
     via: str,
     approval: str | None = None,
+    code: str = "",
+    proven: bool = False,
 ) -> Case:
     """Record the decision on the open approval (or exactly ``approval``).
 
-    ``via`` says where it came from: ``prefect``, ``cli``, ``api`` or ``slack``. Raises
-    ``NotAuthorised`` for a person the plan does not name or, with four eyes, for the one who
-    started; ``Refused`` when nothing is open, it has expired, or the evidence no longer allows
-    the step (the request is void then). Deciding the same again changes nothing.
+    ``via`` says where it came from: ``prefect``, ``cli``, ``api`` or ``slack``. A plan with
+    ``identity: code`` wants the approver's personal ``code``, unless the caller has ``proven``
+    already who it is. An approval that does not complete the quorum leaves the request pending,
+    with one vote more; one rejection decides.
+
+    Raises ``NotAuthorised`` for a person the plan does not name or, with four eyes, for the one
+    who started, its ``WrongCode`` without the right code; ``Refused`` when nothing is open, it
+    has expired, or the evidence no longer allows the step or has grown too old (the request is
+    void then). Deciding the same again changes nothing.
     """
+    case = context.open(migration)
+    _open_approval(case, approval)
+    _authorise(case, approver)
+    identity = prove(case, approver, via, code=code, proven=proven)
+    vote = _Vote(decision, approver, reason, via, identity)
     for _ in range(ATTEMPTS - 1):
         try:
-            return _decide(context.open(migration), decision, approver, reason, via, approval)
+            return _decide(context.open(migration), vote, approval)
         except LostRace:
             # Something else was written meanwhile; whether the decision still stands is
             # looked at from the beginning.
             continue
-    return _decide(context.open(migration), decision, approver, reason, via, approval)
+    return _decide(context.open(migration), vote, approval)
 
 
-def _decide(
-    case: Case, decision: Decision, approver: str, reason: str, via: str, approval: str | None
-) -> Case:
+def _decide(case: Case, vote: _Vote, approval: str | None) -> Case:
     pending = _open_approval(case, approval)
-    status = "approved" if decision == "approve" else "rejected"
-    if pending.status == status and pending.approver == approver:
+    _authorise(case, vote.approver)
+    if _said_before(pending, vote):
         return case
     if pending.status != "pending":
-        raise Refused(f"approval {pending.id} is already {pending.status}")
-    _authorise(case, approver)
+        late = vote.decision == "reject" and pending.status == "approved"
+        stop = f"; `switchover hold {case.state.migration}` stops the step" if late else ""
+        raise Refused(f"approval {pending.id} is already {pending.status}{stop}")
     if case.context.timestamp >= pending.expires_at:
-        settle(case, "expired", reason="not decided in time", actor=approver)
-        raise Refused(f"approval {pending.id} has expired; the next advance asks again")
-    if decision == "approve":
-        reading = assess(case)
-        if reading is not None and reading.verdict is not Verdict.PROMOTE:
-            settle(case, "void", reason=reading.sentence, actor=approver)
-            raise Refused(
-                f"the evidence has turned since approval {pending.id} was asked for: "
-                f"{reading.sentence}; it is void, the next advance asks again"
-            )
-    return _record(case, pending, status, approver, reason, via)
+        after = settle(case, "expired", reason="not decided in time", actor=vote.approver)
+        raise Refused(f"approval {pending.id} has expired, {_followed(after)}")
+    if vote.decision == "reject":
+        return _record(case, pending, "rejected", vote)
+    _still_true(case, pending, vote)
+    if _policy(case).missing([*pending.voters, vote.approver]):
+        return _record_vote(case, pending, vote)
+    return _record(case, pending, "approved", vote)
+
+
+def _followed(case: Case) -> str:
+    """What the plan made of an expiry, and what can be done now."""
+    name, phase = case.state.migration, case.state.phase
+    if phase is Phase.HELD:
+        return f"so {name} is held; after `switchover resume {name}` people are asked anew"
+    return f"so {name} was {phase.value.replace('_', ' ')}, as the plan says"
+
+
+def _said_before(approval: Approval, vote: _Vote) -> bool:
+    if vote.decision == "reject":
+        return approval.status == "rejected" and approval.approver == vote.approver
+    return approval.status in ("pending", "approved") and vote.approver in approval.voters
+
+
+def _still_true(case: Case, pending: Approval, vote: _Vote) -> None:
+    """Nobody can approve what they were shown when it holds no longer, or was long ago."""
+    reading = assess(case)
+    if reading is not None and reading.verdict is not Verdict.PROMOTE:
+        settle(case, "void", reason=reading.sentence, actor=vote.approver)
+        raise Refused(
+            f"the evidence has turned since approval {pending.id} was asked for: "
+            f"{reading.sentence}; it is void, the next advance asks again"
+        )
+    aged = pending.aged(case.context.timestamp, _policy(case).evidence_max_age)
+    if aged:
+        settle(case, "void", reason=aged, actor=vote.approver)
+        raise Refused(f"approval {pending.id} is void: {aged}; people are asked anew")
 
 
 def settle(case: Case, status: Literal["void", "expired"], *, reason: str, actor: str) -> Case:
-    """End an approval without a person: its evidence turned, or nobody came.
+    """End an approval without a person: its evidence turned or aged, or nobody came.
 
     What follows an expiry is the plan's choice: hold, roll back or abort. It is done also for
     an approval that expired in a run which ended before it came to that.
@@ -78,13 +129,15 @@ def settle(case: Case, status: Literal["void", "expired"], *, reason: str, actor
     approval = _open_approval(case, None)
     after = case
     if approval.status != status:
-        after = _record(case, approval, status, "", reason, "switchover", actor=actor)
-    policy = case.plan.approvals
-    if status == "expired" and policy and policy.on_expiry == "rollback":
+        nobody = _Vote("reject", "", reason, "switchover", "")
+        after = _record(case, approval, status, nobody, actor=actor)
+    # Nothing goes back by itself past the point of no return.
+    on_expiry = "hold" if case.state.no_return else _policy(case).on_expiry
+    if status == "expired" and on_expiry == "rollback":
         roll_back(case.context, case.state.migration, actor=actor, trigger="approval expired",
                   reason=reason)  # fmt: skip
         return case.context.open(case.state.migration)
-    if status == "expired" and policy and policy.on_expiry == "abort":
+    if status == "expired" and on_expiry == "abort":
         return abort(case.context, case.state.migration, actor=actor, reason=reason)
     return after
 
@@ -100,7 +153,7 @@ def abort(context: Context, migration: str, *, actor: str, reason: str) -> Case:
             if now.state.phase is Phase.ABORTED
             else (
                 Aborted(context.timestamp, actor, reason, old_mode=now.state.mode),
-                end_effects(now, "aborted"),
+                abort_effects(now),
             )
         ),
         actor=actor,
@@ -118,27 +171,46 @@ def _open_approval(case: Case, approval: str | None) -> Approval:
     return current
 
 
-def _authorise(case: Case, approver: str) -> None:
+def _policy(case: Case) -> Approvals:
+    """What the plan says about approvals; lint refuses a stage that asks without it."""
     policy = case.plan.approvals
-    if policy is None or approver not in policy.approvers:
-        named = ", ".join(policy.approvers) if policy else "nobody"
+    if policy is None:
+        raise NotAuthorised("the plan names nobody who may approve; add an approvals section")
+    return policy
+
+
+def _authorise(case: Case, approver: str) -> None:
+    policy = _policy(case)
+    if approver not in policy.people:
+        named = ", ".join(policy.people)
         raise NotAuthorised(f"{approver!r} may not approve this; the plan names {named}")
-    if policy.four_eyes and approver == case.state.started_by:
+    if approver == policy.barred(case.state.started_by):
         raise NotAuthorised(f"{approver!r} started this migration; four eyes ask for another one")
 
 
-def _record(
-    case: Case, approval: Approval, status: str, approver: str, reason: str, via: str,
-    *, actor: str = "",
-) -> Case:  # fmt: skip
+def _record_vote(case: Case, approval: Approval, vote: _Vote) -> Case:
+    event = ApprovalVoted(
+        id=approval.id,
+        approver=vote.approver,
+        at=case.context.timestamp,
+        reason=vote.reason,
+        via=vote.via,
+        identity=vote.identity,
+        evidence=approval.evidence,
+    )
+    return case.append(event, actor=vote.approver, effects=voted_effects(case, event))
+
+
+def _record(case: Case, approval: Approval, status: str, vote: _Vote, *, actor: str = "") -> Case:
     event = ApprovalDecided(
         id=approval.id,
         status=status,
         at=case.context.timestamp,
-        approver=approver,
-        reason=reason,
-        via=via,
+        approver=vote.approver,
+        reason=vote.reason,
+        via=vote.via,
+        identity=vote.identity,
+        evidence=approval.evidence,
     )
-    who = approver or actor
-    effects = decided_effects(case, approval.id, status, via, who)
-    return case.append(event, actor=who, effects=effects)
+    who = vote.approver or actor
+    return case.append(event, actor=who, effects=decided_effects(case, event, who))

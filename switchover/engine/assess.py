@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from switchover.engine.checklist import missing
 from switchover.engine.collect import at_stage
 from switchover.engine.context import Case
+from switchover.engine.freeze import said, stops
+from switchover.engine.group import standing
 from switchover.engine.losses import Losses, losses
 from switchover.engine.misrecorded import misrecorded
 from switchover.engine.proxies import astray, measured
+from switchover.engine.scheduled import spent
 from switchover.engine.sources import told_by, unreadable
 from switchover.engine.targets import standing_in_the_way, target_readings
 from switchover.judge import rollout
@@ -19,7 +25,8 @@ from switchover.judge.verdict import StageReading, Verdict
 from switchover.machine.action import Action
 from switchover.machine.decide import Facts, decide
 from switchover.machine.state import TERMINAL
-from switchover.plan.calendar import blocked
+from switchover.plan.calendar import stopped
+from switchover.plan.runs import SCHEDULE
 from switchover.ports import MeasuredShare
 
 
@@ -45,11 +52,20 @@ def _reading(case: Case, stored: dict[str, Any] | None) -> StageReading:
     )
 
 
-def facts(case: Case, shares: Sequence[MeasuredShare] | None = None) -> Facts:
-    """Everything beside the state that a decision needs, read now unless it is given."""
+def facts(
+    case: Case,
+    shares: Sequence[MeasuredShare] | None = None,
+    *,
+    actor: str = "",
+    explain: bool = True,
+) -> Facts:
+    """Everything beside the state that a decision needs, read now unless it is given; ``actor``
+    is who would act, as the schedule may do less than people. Without ``explain`` the search for
+    causes is left out, which changes words and no decision."""
     judged = not case.stage.work and case.watched
     stored = _stored(case) if judged else None
-    policy = case.plan.approvals
+    policy, group = case.plan.approvals, case.plan.group
+    others = standing(case)
     silence = _silence(case, stored)
     failing = unreadable(case, stored)
     reading = _reading(case, stored) if judged else None
@@ -58,19 +74,27 @@ def facts(case: Case, shares: Sequence[MeasuredShare] | None = None) -> Facts:
     if failing is not None and failing.overdue:
         silence = f"{failing.text}; {silence}" if silence else failing.text
         goes_back = goes_back or failing.goes_back
+    blocked, blocked_until = _blocked(case)
     return Facts(
         now=case.context.timestamp,
         reading=reading,
-        blocked=blocked(case.plan.schedule, case.context.clock.now()),
+        blocked=blocked,
+        blocked_until=blocked_until,
+        spent=spent(case) if actor == SCHEDULE else "",
         silence=silence,
         astray=astray(case, measured(case) if shares is None else shares),
         unreadable=failing.text if failing else "",
-        misrecorded=misrecorded(case) if undecided else "",
+        misrecorded=misrecorded(case) if undecided and explain else "",
         lost=_lost(case, stored),
         alert=standing_in_the_way(case, target_readings(case, stored)),
         automatic_rollback=case.plan.rollback.automatic,
         rollback_on_silence=goes_back,
         on_expiry=policy.on_expiry if policy else "hold",
+        checklist=missing(case, _stored(case) if not judged and case.plan.checklist else stored),
+        group=others.awaited,
+        deserted=others.deserted,
+        on_desertion=group.on_failure if group else "hold",
+        evidence_max_age=policy.evidence_max_age if policy else inf,
     )
 
 
@@ -89,9 +113,24 @@ def _lost(case: Case, stored: dict[str, Any] | None) -> str:
     return f"{found.text}; {allowed}" if found.share > judgement.lost_at_most else ""
 
 
-def due(case: Case, shares: Sequence[MeasuredShare] | None = None) -> Action:
+def _blocked(case: Case) -> tuple[str, float | None]:
+    """What keeps every step back now, people's stops before the plan's calendar, and when all of
+    it has ended; that is None where nobody knows."""
+    zone = ZoneInfo(case.plan.schedule.timezone)
+    ends, sentences = [], []
+    for stop in stops(case):
+        sentences.append(said(stop, zone))
+        ends.append(stop.until)
+    if planned := stopped(case.plan.schedule, case.context.clock.now()):
+        sentences.append(planned.sentence(zone))
+        ends.append(planned.until)
+    known = [end.timestamp() for end in ends if end is not None]
+    return "; ".join(sentences), max(known) if known and len(known) == len(ends) else None
+
+
+def due(case: Case, shares: Sequence[MeasuredShare] | None = None, *, actor: str = "") -> Action:
     """What is due now; the same answer for ``advance``, ``monitor`` and ``why``."""
-    return decide(case.state, case.stages, facts(case, shares))
+    return decide(case.state, case.stages, facts(case, shares, actor=actor))
 
 
 def last_heard(case: Case, stored: dict[str, Any] | None) -> tuple[float, str]:

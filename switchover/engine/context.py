@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from switchover.clock import Clock
+from switchover.engine.fleet import Fleet
 from switchover.errors import LostRace
 from switchover.judge.gate import GateSpec
 from switchover.judge.rollout import Rules
@@ -24,6 +25,7 @@ from switchover.plan.targets import compile_targets
 from switchover.plan.work_items import ItemTable
 from switchover.ports import (
     AdapterValidator,
+    Approvers,
     BlockStream,
     CheckRunner,
     DataChecker,
@@ -70,6 +72,13 @@ class Context:
     splits: Callable[[Plan], TrafficSplits] | None = None
     items: ItemPorts | None = None
     sources: Callable[[Plan], Sequence[MetricSource]] | None = None
+    approvers: Approvers | None = None
+    shared_fleet: Fleet | None = None
+
+    @property
+    def fleet(self) -> Fleet:
+        """All migrations: as they are now, or as the sweep found them that shares a look."""
+        return self.shared_fleet or Fleet(self.ledger)
 
     def open(self, migration: str) -> Case:
         """Read a migration as it is now."""

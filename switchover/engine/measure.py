@@ -22,6 +22,7 @@ def spread(context: Context, migration: str, incident: str, epoch: int,
         seconds=max(0.0, found.last_at - since) if found.routers else 0.0,
         routers=found.routers,
         complete=found.complete,
+        reached=found.complete and found.routers > 0,
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from switchover.engine.advance import Outcome, take_step
 from switchover.engine.assess import absent_since, facts, lost
+from switchover.engine.checklist import note_look
 from switchover.engine.collect import collect
 from switchover.engine.context import Case, Context, persist
 from switchover.engine.outbox import silence_effects
 from switchover.engine.reconcile import reconciled, unfinished
 from switchover.engine.targets import tell
-from switchover.machine.action import Expire, RollBack, Void
+from switchover.machine.action import Abort, Expire, RollBack, Strand, Void
 from switchover.machine.decide import Facts, decide
 from switchover.machine.event import Judged, Noted
 from switchover.machine.state import TERMINAL, Phase, State
@@ -18,7 +19,7 @@ from switchover.machine.state import TERMINAL, Phase, State
 KEPT = 86_400.0
 
 #: What monitor may do by itself; every step forward is left to ``advance``.
-_ITS_OWN = (RollBack, Void, Expire)
+_ITS_OWN = (RollBack, Strand, Abort, Void, Expire)
 
 
 def watched(context: Context) -> list[str]:
@@ -51,18 +52,24 @@ def _judged(context: Context, state: State) -> bool:
     return state.phase not in TERMINAL
 
 
-def look(context: Context, migration: str, *, actor: str) -> Outcome:
+def look(context: Context, migration: str, *, actor: str, ahead: Context | None = None) -> Outcome:
     """Reconcile, collect, judge, and do what may not wait. A verdict or an alert that is written
-    down changes the ledger too."""
-    case, repairs = reconciled(context, migration)
-    collect(context, migration, case)
-    known = facts(case)
+    down changes the ledger too.
+
+    ``ahead`` is the same context with some of the reading done (see :mod:`.ahead`): it is judged
+    by, and whatever is done to the migration then looks again for itself.
+    """
+    seen = ahead or context
+    case, repairs = reconciled(seen, migration)
+    collect(seen, migration, case)
+    known = facts(case, explain=ahead is None)
     action = decide(case.state, case.stages, known)
     if isinstance(action, _ITS_OWN):
         return take_step(context, migration, actor=actor)
-    _write_down(context, case, known, actor)
-    tell(context, case, actor=actor)
-    did = bool(repairs) or context.open(migration).state.revision > case.state.revision
+    note_look(case)
+    _write_down(seen, case, known, actor)
+    tell(seen, case, actor=actor)
+    did = bool(repairs) or seen.open(migration).state.revision > case.state.revision
     return Outcome(migration, "look", did, action.reason, case.stage.title, case.state.split / 100)
 
 

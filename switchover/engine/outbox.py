@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from switchover.engine.context import Case
+from switchover.engine.quorum import missing_votes
 from switchover.machine.event import (
     AlertCleared,
     AlertRaised,
+    ApprovalDecided,
     ApprovalRequested,
+    ApprovalVoted,
     RolledBack,
     StageEntered,
+    Stranded,
 )
 from switchover.ports import Effect
+
+#: An approved step that was not taken after so many seconds is started again.
+RELEASE_AFTER = 120.0
 
 
 def _slack(case: Case, key: str, kind: str, **payload: object) -> list[Effect]:
@@ -43,46 +52,93 @@ def ask_effects(case: Case, event: ApprovalRequested) -> list[Effect]:
     return [run, *_slack(case, f"{event.id}:ask", "ask_people", approval=event.id)]
 
 
-def decided_effects(case: Case, approval: str, status: str, via: str, actor: str) -> list[Effect]:
-    """Let the waiting ``approve`` run end, and take the approved step at once."""
-    if via == "prefect":
-        # The resumed run itself goes on with the step.
-        return []
-    migration = case.state.migration
-    effects = [
-        Effect(
-            f"{approval}:end:{status}",
-            "end_approval",
-            {"migration": migration, "approval": approval},
-        )
-    ]
-    if status == "approved":
-        effects.append(
-            Effect(
-                f"{approval}:advance",
-                "start_flow",
-                {
-                    "migration": migration,
-                    "deployment": "advance/advance",
-                    "parameters": {"migration": migration, "actor": actor},
-                },
-            )
-        )
+def voted_effects(case: Case, event: ApprovalVoted) -> list[Effect]:
+    """Tell people who approved, and whose approval is still missing."""
+    missing = "; ".join(missing_votes(case, event.approver))
+    text = f"{case.plan.title}: {event.approver} approves {event.id}; still missing: {missing}"
+    told = _slack(case, f"{event.id}:vote:{event.approver}", "notice", text=text)
+    return [*told, *_shown(case, event.id, f"vote:{event.approver}")]
+
+
+def decided_effects(case: Case, event: ApprovalDecided, actor: str) -> list[Effect]:
+    """Let the waiting ``approve`` run end, take the approved step at once, or ask anew about
+    evidence that grew too old.
+
+    A run that was resumed in Prefect goes on with the step by itself. It may die before, as may
+    any run that is started here: so a later effect looks whether the step was taken.
+    """
+    own = {"migration": case.state.migration, "approval": event.id}
+    effects = _shown(case, event.id, event.status)
+    if event.via != "prefect":
+        effects.append(Effect(f"{event.id}:end:{event.status}", "end_approval", own))
+        if event.status == "approved":
+            effects.append(_advance(case, f"{event.id}:advance", actor))
+    effects += _forget(case, event.id, event.status)
+    if event.status == "approved":
+        later = case.context.clock.now() + timedelta(seconds=RELEASE_AFTER)
+        release = {**own, "actor": actor}
+        effects.append(Effect(f"{event.id}:release", "release_step", release, not_before=later))
+    elif event.status == "void" and _outdated(case):
+        effects.append(_advance(case, f"{event.id}:renew", actor))
     return effects
+
+
+def _shown(case: Case, approval: str, what: str) -> list[Effect]:
+    """Let the message that asked for the approval show how it stands: who approved, or how it
+    ended, and then no buttons any more."""
+    return _slack(case, f"{approval}:shown:{what}", "ask_update", approval=approval)
+
+
+def _forget(case: Case, approval: str, why: str) -> list[Effect]:
+    """Delete codes that were typed into the form and that no run came to read."""
+    if case.plan.approvals is None or case.plan.approvals.identity != "code":
+        return []
+    payload = {"migration": case.state.migration, "approval": approval}
+    return [Effect(f"{approval}:forget:{why}", "forget_code", payload)]
+
+
+def _outdated(case: Case) -> bool:
+    """Whether the evidence holds still, and only was shown too long ago."""
+    policy, approval = case.plan.approvals, case.state.approval
+    if policy is None or approval is None:
+        return False
+    return bool(approval.aged(case.context.timestamp, policy.evidence_max_age))
+
+
+def _advance(case: Case, key: str, actor: str) -> Effect:
+    migration = case.state.migration
+    parameters = {"migration": migration, "actor": actor}
+    return Effect(
+        key,
+        "start_flow",
+        {"migration": migration, "deployment": "advance/advance", "parameters": parameters},
+    )
 
 
 def rollback_effects(case: Case, event: RolledBack) -> list[Effect]:
     """Write the incident's report, page people and end a waiting approval."""
-    migration = case.state.migration
-    effects = [
-        Effect(
-            f"{event.incident}:report",
-            "incident_report",
-            {"migration": migration, "incident": event.incident},
-        )
-    ]
-    effects += _slack(case, f"{event.incident}:page", "page", incident=event.incident)
-    return [*effects, *end_effects(case, "rolled_back")]
+    return [*_incident_effects(case, event.incident), *end_effects(case, "rolled_back")]
+
+
+def strand_effects(case: Case, event: Stranded) -> list[Effect]:
+    """The same for a failure past the point of no return; a waiting approval stays as it is."""
+    return _incident_effects(case, event.incident)
+
+
+def _incident_effects(case: Case, incident: str) -> list[Effect]:
+    payload = {"migration": case.state.migration, "incident": incident}
+    report = Effect(f"{incident}:report", "incident_report", payload)
+    return [report, *_slack(case, f"{incident}:page", "page", incident=incident)]
+
+
+def abort_effects(case: Case) -> list[Effect]:
+    """End a waiting approval, and tell people what stages that began leave to do."""
+    begun = case.stages[: case.state.stage + 1]
+    left = [f"{stage.compensation} (since {stage.title})" for stage in begun if stage.compensation]
+    notice = f"{case.plan.title} was aborted; to compensate: {'; '.join(left)}"
+    key = f"{case.state.migration}:{case.state.attempt}:compensate"
+    return [*end_effects(case, "aborted"), *(_slack(case, key, "notice", text=notice)
+                                             if left else [])]  # fmt: skip
 
 
 def end_effects(case: Case, why: str) -> list[Effect]:
@@ -91,7 +147,8 @@ def end_effects(case: Case, why: str) -> list[Effect]:
     if approval is None or approval.status != "pending":
         return []
     payload = {"migration": case.state.migration, "approval": approval.id}
-    return [Effect(f"{approval.id}:end:{why}", "end_approval", payload)]
+    end = Effect(f"{approval.id}:end:{why}", "end_approval", payload)
+    return [end, *_forget(case, approval.id, why), *_shown(case, approval.id, why)]
 
 
 def silence_effects(case: Case, text: str) -> list[Effect]:
@@ -117,3 +174,13 @@ def measured_effects(case: Case, incident: str) -> list[Effect]:
         ),
         *_slack(case, f"{incident}:page:measured", "page_update", incident=incident),
     ]
+
+
+def inform_effects(case: Case, topic: str, text: str, channel: str | None) -> list[Effect]:
+    """A regular notice or a review, to ``channel``; the topic makes it unique in an attempt."""
+    if not channel:
+        return []
+    migration = case.state.migration
+    key = f"{migration}:{case.state.attempt}:{topic}"
+    payload = {"migration": migration, "channel": channel, "text": text}
+    return [Effect(key, "notice", payload)]

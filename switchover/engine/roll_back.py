@@ -19,7 +19,7 @@ from switchover.engine.measure import measure, spread
 from switchover.engine.outbox import rollback_effects
 from switchover.engine.project import project
 from switchover.engine.push import push
-from switchover.errors import DependencyUnavailable, InputError, LostRace
+from switchover.errors import DependencyUnavailable, InputError, LostRace, PointOfNoReturn
 from switchover.machine.event import Event, RollbackMeasured, RolledBack
 from switchover.machine.state import Phase
 from switchover.ports import Effect, Halt
@@ -38,6 +38,16 @@ class RolledBackOutcome:
     recorded: bool
     pending: tuple[str, ...] = ()
 
+    def unconfirmed(self) -> DependencyUnavailable | None:
+        """What to tell when routing has not confirmed the rollback; None when it has."""
+        if self.seconds is not None:
+            return None
+        return DependencyUnavailable(
+            "Redis",
+            "nobody knows whether traffic has turned; routers without Redis turn by themselves "
+            "within their max_staleness; check that it runs, and repeat this",
+        )
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "migration": self.migration, "incident": self.incident, "seconds": self.seconds,
@@ -54,18 +64,23 @@ def roll_back(
     trigger: str,
     reason: str,
     reading: dict[str, Any] | None = None,
+    insist: bool = False,
 ) -> RolledBackOutcome:
     """Send every key to legacy now, from whatever phase, and record it.
 
+    Past the point of no return that takes somebody to ``insist``, which is recorded with the
+    trigger; ``PointOfNoReturn`` otherwise.
     Asking twice gives one rollback and one incident. Raises ``InputError`` only for a
     migration that neither routing nor the ledger knows, ``DependencyUnavailable`` only when
     both are down.
     """
     pending: list[str] = []
     identity = f"{migration}-{uuid.uuid4().hex[:12]}"
+    if insist:
+        trigger += ", insisting past the point of no return"
     order = Halt(identity, actor, reason, context.timestamp, 0, trigger)
-    halt = _stop_routing(context, migration, order, pending)
-    case = _write_down(context, migration, halt, order, reading or {}, pending)
+    halt = _stop_routing(context, migration, order, insist, pending)
+    case = _write_down(context, migration, halt, order, insist, reading or {}, pending)
     if halt.epoch == 0 and case is None:
         raise DependencyUnavailable("Redis and the database", "; ".join(pending))
     measured = _measure(context, migration, halt, case, pending)
@@ -82,17 +97,19 @@ def roll_back(
 
 def record_halt(context: Context, migration: str, halt: Halt) -> Case:
     """Write down a rollback that routing already did; used again by ``reconcile``."""
-    return _record(context, migration, halt, halt, {})
+    return _record(context, migration, halt, halt, True, {})
 
 
-def _stop_routing(context: Context, migration: str, order: Halt, pending: list[str]) -> Halt:
+def _stop_routing(
+    context: Context, migration: str, order: Halt, insist: bool, pending: list[str]
+) -> Halt:
     try:
         if not _routed(context, migration):
             # Unknown to routing: never halt a name that is only a typing error.
-            _known(context, migration)
+            _known(context, migration, insist)
         return context.routing.halt(
             migration, halt_id=order.id, actor=order.actor, reason=order.reason, at=order.at,
-            trigger=order.trigger,
+            trigger=order.trigger, insist=insist,
         )  # fmt: skip
     except DependencyUnavailable as error:
         pending.append(
@@ -110,9 +127,11 @@ def _routed(context: Context, migration: str) -> bool:
         return True
 
 
-def _known(context: Context, migration: str) -> None:
+def _known(context: Context, migration: str, insist: bool) -> None:
     try:
-        context.ledger.read(migration)
+        if context.ledger.read(migration).state.no_return and not insist:
+            # Routing has lost the document that would have said so.
+            raise PointOfNoReturn(migration)
     except DependencyUnavailable as error:
         raise InputError(
             f"routing knows no migration {migration!r}, and the ledger can't be asked: {error}"
@@ -120,20 +139,21 @@ def _known(context: Context, migration: str) -> None:
 
 
 def _write_down(
-    context: Context, migration: str, halt: Halt, order: Halt, reading: dict[str, Any],
-    pending: list[str],
+    context: Context, migration: str, halt: Halt, order: Halt, insist: bool,
+    reading: dict[str, Any], pending: list[str],
 ) -> Case | None:  # fmt: skip
     """The case once the rollback is on record; None, with the reason pending, when it is not."""
     try:
-        case = _record(context, migration, halt, order, reading)
+        case = _record(context, migration, halt, order, insist or halt.epoch > 0, reading)
     except (DependencyUnavailable, LostRace) as error:
         pending.append(f"{error}: reconcile writes the ledger and the incident later")
         return None
     except InputError as error:
         if halt.epoch == 0:
             raise
-        # Routing knew the migration and was stopped; a ledger that lost it stops nothing.
-        pending.append(f"{error}: traffic is on legacy, and there is nothing to record it in")
+        # Routing knew the migration and was stopped; a ledger that lost it stops nothing, nor
+        # one with a plan that can't be read.
+        pending.append(f"{error}: traffic is on legacy, and it could not be recorded")
         return None
     try:
         project(case)
@@ -145,13 +165,19 @@ def _write_down(
 
 
 def _record(
-    context: Context, migration: str, halt: Halt, order: Halt, reading: dict[str, Any]
-) -> Case:
-    """Record ``halt``, which stands in routing because of ``order`` or of an earlier one."""
+    context: Context, migration: str, halt: Halt, order: Halt, legal: bool,
+    reading: dict[str, Any],
+) -> Case:  # fmt: skip
+    """Record ``halt``, which stands in routing because of ``order`` or of an earlier one.
+
+    What routing has done is ``legal`` past the point of no return, too: it goes on record.
+    """
 
     def make(case: Case) -> tuple[Event, Sequence[Effect]] | None:
         if case.state.phase is Phase.ROLLED_BACK:
             return None
+        if case.state.no_return and not legal:
+            raise PointOfNoReturn(migration)
         cause = halt
         if case.state.halt == halt.id:
             # On record already, and answered by another attempt. That attempt is rolled back

@@ -15,7 +15,7 @@ from switchover.machine.flag import Flag
 from switchover.machine.state import Phase
 from switchover.plan.flags import compile_flags
 from switchover.plan.load import LoadedPlan
-from switchover.plan.stages import salt
+from switchover.plan.stages import compile_stages, salt
 from switchover.ports import StoredPlan
 
 _RETRY = (Phase.ROLLED_BACK, Phase.ABORTED)
@@ -58,6 +58,7 @@ def _begin(context: Context, loaded: LoadedPlan, actor: str) -> Case:
                 "does not know: it belongs to another ledger, or to one that was lost. Use another "
                 f"name, or delete the Redis key switchover:{{{slug}}}:routing"
             ) from None
+        _can_be_approved(loaded, actor)
         stored = _stored(loaded, 1)
         event = _event(context, loaded, actor, compile_flags(loaded.plan))
         record = context.ledger.create(
@@ -79,6 +80,7 @@ def _again(case: Case, loaded: LoadedPlan, actor: str) -> Case:
             f"{slug} is {case.state.phase.value} with another plan; a plan can't "
             "change once started: abort it, then start the new one"
         )
+    _can_be_approved(loaded, actor)
     if case.plan.request_key.kind != loaded.plan.request_key.kind:
         raise InputError(
             f"{slug}: request_key.kind changed to "
@@ -105,6 +107,22 @@ def _again(case: Case, loaded: LoadedPlan, actor: str) -> Case:
     return Case(context, record)
 
 
+def _can_be_approved(loaded: LoadedPlan, actor: str) -> None:
+    """Refuse what would wait for ever: with four eyes whoever starts is no approver."""
+    policy = loaded.plan.approvals
+    if policy is None or not policy.four_eyes:
+        return
+    if not any(stage.approval for stage in compile_stages(loaded.plan)):
+        return
+    barred = policy.barred(actor)
+    missing = policy.missing([name for name in policy.people if name != barred], barred)
+    if missing:
+        raise Refused(
+            f"with four_eyes {actor!r} can't approve what they start, and then nobody could give "
+            f"{'; '.join(missing)}: let somebody else start it, or name more approvers"
+        )
+
+
 def _stored(loaded: LoadedPlan, version: int) -> StoredPlan:
     return StoredPlan(version, loaded.digest, loaded.document, str(loaded.directory))
 
@@ -120,4 +138,5 @@ def _event(
         actor=actor,
         halt=halt,
         flags={name: flag.to_dict() for name, flag in flags.items()},
+        group=loaded.plan.group.name if loaded.plan.group else "",
     )

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from switchover.engine.advance import action_name
 from switchover.engine.assess import assess, due, lost
+from switchover.engine.checklist import checklist
 from switchover.engine.compare import present
 from switchover.engine.context import Case, Context
+from switchover.engine.freeze import said, stops
 from switchover.engine.proxies import measured
+from switchover.engine.quorum import missing_votes
 from switchover.engine.sources import standing
 from switchover.engine.targets import target_readings
-from switchover.machine.action import Action, Ask, CheckData, Enter, Wait, Work
+from switchover.engine.waiting import explain
+from switchover.machine.action import Wait
 from switchover.machine.state import Items
+from switchover.plan.calendar import next_run
 from switchover.ports import MeasuredShare
 
 
@@ -37,7 +43,7 @@ def status(context: Context, migration: str) -> dict[str, Any]:
         "attempt": state.attempt,
         "entered_at": iso(state.entered_at),
         "not_before": iso(state.not_before),
-        "approval": _approval(case.state.approval),
+        "approval": _approval(case),
         "incident": state.incident or None,
         "reason": state.reason or None,
         "items": _items(state.items),
@@ -65,12 +71,17 @@ def status(context: Context, migration: str) -> dict[str, Any]:
              "split": None if found.share is None else found.share * 100}
             for found in shares
         ],
+        "no_return": state.no_return,
+        "group": state.group or None,
+        "checklist": [item.to_dict() for item in checklist(case, stored)],
         "stages": [
             {"title": stage.title, "mode": stage.mode, "split": stage.split / 100,
              "approval": stage.approval, "bake": stage.bake,
+             "reversibility": stage.reversibility, "compensation": stage.compensation or None,
              "place": _place(stage.index, state.stage)}
             for stage in case.stages
         ],
+        "frozen": [said(stop, ZoneInfo(case.plan.schedule.timezone)) for stop in stops(case)],
         "why": _why(case, shares)["sentence"],
     }  # fmt: skip
 
@@ -84,27 +95,19 @@ def why(context: Context, migration: str) -> dict[str, Any]:
 def _why(case: Case, shares: Sequence[MeasuredShare]) -> dict[str, Any]:
     action = due(case, shares)
     until = action.until if isinstance(action, Wait) else None
+    run = next_run(case.plan.schedule, case.context.clock.now())
     return {
         "migration": case.state.migration,
         "waiting_for": action.code if isinstance(action, Wait) else action_name(action),
         "until": iso(until) if until else None,
-        "sentence": _explain(action),
+        "next_run": iso(run.timestamp()) if run else None,
+        "sentence": explain(case, action),
     }
 
 
 def iso(timestamp: float) -> str:
     """Seconds since the Unix epoch as ISO 8601 in UTC."""
     return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="seconds")
-
-
-def _explain(action: Action) -> str:
-    if isinstance(action, Wait):
-        return f"{action.reason} (until {iso(action.until)})" if action.until else action.reason
-    if isinstance(action, Work | CheckData):
-        return f"{action.reason}: the next advance runs it"
-    if isinstance(action, Ask | Enter):
-        return f"{action.reason} at the next advance"
-    return action.reason
 
 
 def _losses(case: Case, stored: dict[str, Any] | None) -> dict[str, Any]:
@@ -120,7 +123,8 @@ def _losses(case: Case, stored: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _approval(approval: Any) -> dict[str, Any] | None:
+def _approval(case: Case) -> dict[str, Any] | None:
+    approval = case.state.approval
     if approval is None:
         return None
     return {
@@ -130,7 +134,13 @@ def _approval(approval: Any) -> dict[str, Any] | None:
         "requested_at": iso(approval.requested_at),
         "expires_at": iso(approval.expires_at),
         "approver": approval.approver or None,
-    }
+        "votes": [
+            {"approver": vote.approver, "at": iso(vote.at), "via": vote.via,
+             "identity": vote.identity, "reason": vote.reason or None}
+            for vote in approval.votes
+        ],
+        "missing": missing_votes(case),
+    }  # fmt: skip
 
 
 def _items(items: Items | None) -> dict[str, Any] | None:

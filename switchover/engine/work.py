@@ -14,12 +14,16 @@ def record_work(context: Context, migration: str, stage_kind: str,
                 results: Sequence[CheckResult], *, actor: str) -> Case:  # fmt: skip
     """Write down the results of the present ``checks`` or ``adapters`` stage.
 
-    Raises ``Refused`` when the migration is not in such a stage (any more).
+    Results of a stage that another run has left by now are dropped. Raises ``Refused`` when the
+    migration has not come to such a stage.
     """
     ok = all(result.ok for result in results)
 
     def make(case: Case) -> tuple[Event, Sequence[Effect]] | None:
         if case.stage.kind != stage_kind:
+            if any(stage.kind == stage_kind for stage in case.stages[: case.state.stage]):
+                # Another run did the same work and has taken the step out of it.
+                return None
             raise Refused(
                 f"{migration} is in stage {case.stage.title}; results of {stage_kind} have no place"
             )

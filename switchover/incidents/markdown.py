@@ -30,11 +30,12 @@ def marker(incident_id: str) -> str:
 
 def render(incident: Incident) -> str:
     """The whole report, with people's sections empty where nothing is known yet."""
+    day = spell_moment(incident.opened_at)[:10]
     sections = [
-        f"# {_safe(incident.title)}: rolled back on {spell_moment(incident.opened_at)[:10]}\n",
+        f"# {_safe(incident.title)}: {_what(incident)} on {day}\n",
         _framed(generated_part(incident)),
         _section("Root cause", _safe(incident.root_cause) or TO_FILL_IN),
-        _section("Actions", _safe(incident.actions) or TO_FILL_IN),
+        _section("Actions", _actions(incident)),
         _section("Prevention", _safe(incident.prevention) or TO_FILL_IN),
         _section("Re-migration criteria", _criteria(incident)),
     ]
@@ -62,7 +63,8 @@ def sections_to_fill_in(text: str) -> tuple[str, ...]:
     missing = []
     for title in _PEOPLE[:3]:
         found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
-        if found is None or found[1].strip() in ("", TO_FILL_IN):
+        # What is to compensate stands there from the beginning, before people's own words.
+        if found is None or not found[1].strip() or found[1].strip().endswith(TO_FILL_IN):
             missing.append(title)
     return tuple(missing)
 
@@ -80,6 +82,18 @@ def generated_part(incident: Incident) -> str:
             "",  # a blank line, or the mark of the end would belong to the last table
         ]
     )
+
+
+def _what(incident: Incident) -> str:
+    return "failed past the point of no return" if incident.stranded else "rolled back"
+
+
+def _actions(incident: Incident) -> str:
+    """What the plan says is to compensate, and people's own part."""
+    left = () if incident.stranded else incident.compensations
+    tasks = "\n".join(f"- [ ] {_safe(text)}" for text in left)
+    own = _safe(incident.actions) or TO_FILL_IN
+    return f"{tasks}\n\n{own}" if tasks else own
 
 
 def _framed(part: str) -> str:
@@ -108,9 +122,10 @@ def _summary(incident: Incident) -> str:
     state = {"open": "open: the rollback is not measured yet", "mitigated": "mitigated"}
     lines = [
         f"- Incident: `{_safe(incident.id)}` of migration `{_safe(incident.migration)}`",
-        f"- State: {state[incident.state]}; closed once root cause, actions and prevention "
-        "are written below",
-        f"- Rolled back: {spell_moment(incident.opened_at)} UTC by {_safe(incident.actor)}",
+        f"- State: {'open: held' if incident.stranded else state[incident.state]}; closed once "
+        "root cause, actions and prevention are written below",
+        f"- {_what(incident).capitalize()}: {spell_moment(incident.opened_at)} UTC by "
+        f"{_safe(incident.actor)}",
         f"- Reason: {_safe(incident.reason) or 'none given'}",
         f"- {incident.impact}",
     ]
@@ -142,12 +157,16 @@ def _trigger(incident: Incident) -> str:
 
 
 def _components(incident: Incident) -> str:
+    if incident.stranded:
+        return "Nothing was switched off: the candidate goes on to serve."
     if not incident.components:
         return "The whole candidate; the plan names no flags."
     return "\n".join(f"- flag `{_safe(name)}` switched off" for name in incident.components)
 
 
 def _duration(incident: Incident) -> str:
+    if incident.stranded:
+        return "No rollback: the point of no return is passed. People mend the candidate."
     if incident.rollback_seconds is None:
         return "Not measured yet."
     if not incident.routers:

@@ -10,9 +10,13 @@ from typing import Any, Literal
 from switchover.errors import InputError
 from switchover.incidents.timeline import Moment, happened_at, timeline
 from switchover.incidents.wording import spell_seconds
+from switchover.machine.event import RolledBack, Stranded
 from switchover.plan.spec import Rollback
 from switchover.plan.units import seconds
 from switchover.ports import Entry
+
+#: The kinds of entry that open an incident.
+OPENING = (RolledBack.kind, Stranded.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +32,14 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A rollback as a record (R5).
+    """A rollback as a record (R5); ``stranded`` where none came, past the point of no return.
 
     ``components`` are the flags that went off; empty means the whole candidate. ``readings``
     are the gates' readings at the rollback (`judge.verdict.GateReading.to_dict`).
     ``rollback_seconds`` runs from the trigger to the last live router's acknowledgement and is
     None until measured; ``routers`` were live then, and ``complete`` says whether all turned in
     time. ``state`` is ``open`` until measured, then ``mitigated``.
+    ``compensations`` says for stages that had begun what a rollback leaves to do.
     ``root_cause``, ``actions`` and ``prevention`` are for people to fill in.
     """
 
@@ -54,6 +59,8 @@ class Incident:
     target_seconds: float | None = None
     routers: int | None = None
     complete: bool | None = None
+    stranded: bool = False
+    compensations: tuple[str, ...] = ()
     root_cause: str = ""
     actions: str = ""
     prevention: str = ""
@@ -112,11 +119,13 @@ def incident_of(
         target_seconds=_target(plan_document),
         routers=int(measured["routers"]) if measured else None,
         complete=bool(measured["complete"]) if measured else None,
+        stranded=rollback.kind == Stranded.kind,
+        compensations=tuple(_compensations(attempt, opened_at)),
     )
 
 
 def _opens(entry: Entry, incident_id: str) -> bool:
-    return entry.kind == "rolled_back" and entry.payload.get("incident") == incident_id
+    return entry.kind in OPENING and entry.payload.get("incident") == incident_id
 
 
 def _attempt(entries: Sequence[Entry], place: int) -> Iterator[Entry]:
@@ -147,6 +156,13 @@ def _exposures(attempt: Sequence[Entry], ended: datetime) -> Iterator[Exposure]:
             str(event["title"]), int(event["split"]), int(event["shadow"]),
             began, max(0.0, (end - began).total_seconds()),
         )  # fmt: skip
+
+
+def _compensations(attempt: Sequence[Entry], ended: datetime) -> Iterator[str]:
+    for entry in attempt:
+        text = entry.payload.get("compensation")
+        if entry.kind == "stage_entered" and text and happened_at(entry) <= ended:
+            yield f"{text} (since {entry.payload['title']})"
 
 
 def _target(plan_document: Mapping[str, Any]) -> float | None:

@@ -83,6 +83,18 @@ class SlackPager:
         answer = self._call(self.client.chat_postMessage, **arguments)
         return thread or str(answer["ts"])
 
+    def update(
+        self, channel: str, thread: str, text: str, blocks: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Replace a message that was sent before; the same again changes nothing."""
+        self._call(
+            self.client.chat_update,
+            channel=self._channel_id(channel),
+            ts=thread,
+            text=clip(self._redact(text), MAX_TEXT),
+            blocks=fit(blocks),
+        )
+
     def check(self) -> str:
         """The name the token speaks as; raises as `post` does."""
         answer = self._call(self.client.auth_test)

@@ -10,6 +10,7 @@ from typing import Any
 
 from switchover.incidents.record import Incident
 from switchover.incidents.redaction import redact
+from switchover.incidents.slack_decision import decision_blocks
 from switchover.incidents.wording import gate_sentence, spell_evidence, spell_moment
 
 #: Slack's limits, in characters and blocks.
@@ -25,14 +26,15 @@ Block = dict[str, Any]
 
 def rollback_text(incident: Incident) -> str:
     """The one line that a phone shows."""
-    return escape(
-        f"{incident.migration}: rolled back to legacy ({incident.trigger}). {incident.reason}"
-    )
+    what = "FAILED, NOT rolled back" if incident.stranded else "rolled back to legacy"
+    return escape(f"{incident.migration}: {what} ({incident.trigger}). {incident.reason}")
 
 
 def rollback_blocks(incident: Incident) -> list[Block]:
     """The alert of a rollback: what, why, who, how fast, what it meant, where to look."""
-    if incident.rollback_seconds is None:
+    if incident.stranded:
+        taken = "none: it is past the point of no return"
+    elif incident.rollback_seconds is None:
         taken = "being measured"
     elif not incident.routers:
         taken = "no router was alive"
@@ -41,21 +43,39 @@ def rollback_blocks(incident: Incident) -> list[Block]:
     else:
         taken = f"not all of {incident.routers} routers after {incident.rollback_seconds:.1f} s"
     blocks = [
-        _header(f"Rolled back: {incident.title}"),
+        _header(f"{'Failed, held' if incident.stranded else 'Rolled back'}: {incident.title}"),
         _section(f"*Why* ({escape(incident.trigger)}): {escape(incident.reason) or 'no reason'}"),
         _fields(
             [
                 ("When", f"{spell_moment(incident.opened_at)} UTC"),
                 ("Who", incident.actor),
                 ("Rollback time", taken),
-                ("Switched off", ", ".join(incident.components) or "the whole candidate"),
+                ("Switched off", _switched_off(incident)),
             ]
         ),
         _section(f"*Impact*: {escape(incident.impact)}"),
+        *_to_do(incident),
         *_gates(incident.failing or incident.readings),
         _context(f"Incident `{incident.id}` · details: `switchover incident show {incident.id}`"),
     ]
     return fit(blocks)
+
+
+def _switched_off(incident: Incident) -> str:
+    if incident.stranded:
+        return "nothing: the candidate goes on to serve"
+    return ", ".join(incident.components) or "the whole candidate"
+
+
+def _to_do(incident: Incident) -> list[Block]:
+    """What nobody but people can do now."""
+    if incident.stranded:
+        way = f"`switchover rollback {incident.migration} --past-the-point-of-no-return`"
+        return [_section(f"*To do now*: mend the candidate. Only if legacy can serve: {way}")]
+    if not incident.compensations:
+        return []
+    lines = "\n".join(f"• {escape(text)}" for text in incident.compensations)
+    return [_section(f"*To compensate*\n{lines}")]
 
 
 def mitigated_text(incident: Incident) -> str:
@@ -90,23 +110,39 @@ def approval_blocks(
     approvers: Sequence[str],
     reading: Mapping[str, Any],
     link: str = "",
+    voters: Sequence[str] = (),
+    missing: Sequence[str] = (),
+    settled: str = "",
+    buttons: bool = False,
+    warning: str = "",
 ) -> list[Block]:
     """The request for a decision, with the evidence it is about and the ways to decide.
 
     ``stage`` is the title of the stage to begin, ``request`` the approval's id, ``reading`` a
-    `StageReading.to_dict`, ``link`` where the waiting run is found, if anywhere.
+    `StageReading.to_dict`, ``link`` where the waiting run is found, if anywhere. ``voters`` have
+    approved, and ``missing`` is what the quorum lacks. A request that is ``settled`` says how,
+    and has no ``buttons``. ``warning`` is what has to be known of the way back.
     """
     command = f"`switchover approve {migration}` or `switchover reject {migration}`"
     decide = f"*Decide* with {command}"
     if link:
         decide += f", or <{escape(link)}|resume the run in the Prefect UI>"
     expires = spell_moment(datetime.fromtimestamp(expires_at, UTC))
+    quorum = []
+    if voters and not settled:
+        quorum = [("Approved so far", ", ".join(voters)), ("Still wanted", "; ".join(missing))]
+    if settled:
+        ways = [_section(f"*{escape(settled)}*")]
+    else:
+        ways = [_section(decide)]
+        ways += decision_blocks(migration, request, stage) if buttons else []
     blocks = [
-        _header(f"Approval wanted: {stage}"),
+        _header(f"Approval {'settled' if settled else 'wanted'}: {stage}"),
         _section(f"*{escape(title)}*\n{escape(str(reading.get('sentence', '')))}"),
+        *([_section(f"*Mind the way back.* {escape(warning)}")] if warning else []),
         *_gates(list(reading.get("gates") or ())),
-        _fields([("Approvers", ", ".join(approvers)), ("Expires", f"{expires} UTC")]),
-        _section(decide),
+        _fields([("Approvers", ", ".join(approvers)), ("Expires", f"{expires} UTC"), *quorum]),
+        *ways,
         _context(f"Request `{request}`"),
     ]
     return fit(blocks)

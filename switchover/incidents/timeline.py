@@ -48,6 +48,8 @@ def _entered(event: dict[str, Any]) -> str:
     parts = [f"the candidate serves {event['split'] / 100:g} %"]
     if event.get("shadow"):
         parts.append(f"{event['shadow'] / 100:g} % shadowed")
+    if event.get("reversibility") == "point_of_no_return":
+        parts.append("from here on nothing rolls back by itself")
     return f"Stage {event['title']} began; " + ", ".join(parts)
 
 
@@ -62,6 +64,11 @@ def _decided(event: dict[str, Any]) -> str:
     by = f" by {event['approver']}" if event.get("approver") else ""
     via = f" via {event['via']}" if event.get("via") else ""
     return _with(f"Approval {event['status']}{by}{via}", event.get("reason"))
+
+
+def _voted(event: dict[str, Any]) -> str:
+    via = f" via {event['via']}" if event.get("via") else ""
+    return _with(f"{event['approver']} approves{via}; more people have to", event.get("reason"))
 
 
 def _measured(event: dict[str, Any]) -> str:
@@ -94,6 +101,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"Verdict {str(event['verdict']).replace('_', ' ')}", event.get("sentence")
     ),
     "approval_requested": lambda event: f"Approval {event['id']} requested",
+    "approval_voted": _voted,
     "approval_decided": _decided,
     "held": lambda event: _with("Held", event.get("reason")),
     "resumed": lambda event: _with("Resumed", event.get("reason")),
@@ -101,6 +109,13 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"Rolled back to legacy ({event['trigger']})", event.get("reason")
     ),
     "rollback_measured": _measured,
+    "stranded": lambda event: _with(
+        f"Failed past the point of no return ({event['trigger']}); held", event.get("reason")
+    ),
+    "signed_off": lambda event: _with(f"Checklist: {event['item']} signed", event.get("note")),
+    "sign_off_withdrawn": lambda event: _with(
+        f"Checklist: {event['item']} is open again", event.get("reason")
+    ),
     "aborted": lambda event: _with("Aborted", event.get("reason")),
     "items_compared": lambda event: _with("Work items compared", event.get("summary")),
     "items_repaired": lambda event: _with("Work items repaired", event.get("summary")),

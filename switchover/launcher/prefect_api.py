@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from switchover.errors import DependencyUnavailable, InputError, Refused
-from switchover.launcher.session import PrefectSession
+from switchover.launcher.session import PrefectSession, UnknownToPrefect
 
 if TYPE_CHECKING:
     import httpx
@@ -39,6 +40,11 @@ class PrefectLauncher:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._session = PrefectSession(api_url, auth, timeout, transport)
+
+    def check(self, deployment: str) -> None:
+        """Return if the server answers, takes our credential and knows the deployment."""
+        # Not its `/health`, which it answers without asking its database or who we are.
+        self._deployment_id(deployment)
 
     def start(self, deployment: str, parameters: Mapping[str, Any], key: str) -> str:
         """Start a run once per ``key``; returns the run's id, the same one for the same key."""
@@ -90,6 +96,20 @@ class PrefectLauncher:
             runs += page
             if len(page) < _PAGE:
                 return [(str(run["id"]), run.get("parameters") or {}) for run in runs]
+
+    def forget_input(self, run_id: str) -> int:
+        """Delete what a run was resumed with, as it may hold secrets; gives how many answers
+        there were. A run that still has to read its answer can't go on afterwards."""
+        place = f"/flow_runs/{quote(run_id, safe='')}/input"
+        what = f"the input of run {run_id}"
+        inputs = self._session.post(
+            f"{place}/filter", {"prefix": "suspended-", "limit": _PAGE}, what=what
+        )
+        answers = [each["key"] for each in inputs if each["key"].endswith("-response")]
+        for key in answers:
+            with suppress(UnknownToPrefect):  # the run itself was faster
+                self._session.delete(f"{place}/{quote(key, safe='')}", what=what)
+        return len(answers)
 
     def state(self, run_id: str) -> RunState:
         """Where a run stands now."""

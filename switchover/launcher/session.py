@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _TRIES = 5
 _FIRST_WAIT = 0.2
 _LONGEST_WAIT = 3.0
+
+
+class UnknownToPrefect(InputError):
+    """Prefect has no such thing."""
 
 
 class PrefectSession:
@@ -44,9 +48,24 @@ class PrefectSession:
         """The JSON at ``path``; ``what`` names it in errors."""
         return self._call("GET", path, None, what)
 
-    def post(self, path: str, document: Mapping[str, Any], *, what: str) -> Any:
-        """The JSON answer to ``document``; ``what`` names the thing in errors."""
+    def post(
+        self, path: str, document: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, what: str
+    ) -> Any:
+        """The JSON answer to ``document``, None where there is no content; ``what`` names the
+        thing in errors."""
         return self._call("POST", path, document, what)
+
+    def put(self, path: str, document: Mapping[str, Any], *, what: str) -> Any:
+        """As `post`, for what replaces a whole document."""
+        return self._call("PUT", path, document, what)
+
+    def patch(self, path: str, document: Mapping[str, Any], *, what: str) -> Any:
+        """As `post`, for what changes a part of a document."""
+        return self._call("PATCH", path, document, what)
+
+    def delete(self, path: str, *, what: str) -> Any:
+        """Delete what is at ``path``."""
+        return self._call("DELETE", path, None, what)
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
@@ -99,7 +118,7 @@ class PrefectSession:
                 "to the server's user:password"
             )
         if status == 404:
-            raise InputError(
+            raise UnknownToPrefect(
                 f"Prefect at {self._place} does not know {what}; check the name, and deploy "
                 "with `prefect deploy --all` if it is missing"
             )
@@ -107,6 +126,8 @@ class PrefectSession:
             raise InputError(f"Prefect did not take {what}: {_detail(answer)}")
         if status >= 500:
             raise self._away(f"it answered {status}: {_detail(answer)}")
+        if status == 204:
+            return None
         try:
             return answer.json()
         except ValueError as error:

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Connection, cast, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from switchover.canonical import canonical
-from switchover.errors import InputError
+from switchover.errors import UnknownMigration
 from switchover.judge.block import Block
 from switchover.ledger.database import is_postgres
 from switchover.ledger.intake import check_blocks, intervals
@@ -41,7 +41,7 @@ def ingest(
     query = select(evidence).where(evidence.c.migration == migration).with_for_update()
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise InputError(f"there is no migration {migration!r} in the ledger")
+        raise UnknownMigration(migration)
     known = None if row.document is None else json.loads(row.document)
     unique = {block.id: block for block in blocks}
     new = _insert(connection, list(unique.values()))
@@ -118,7 +118,7 @@ def _evidence(connection: Connection, migration: str) -> Any:
         select(evidence).where(evidence.c.migration == migration)
     ).one_or_none()
     if row is None:
-        raise InputError(f"there is no migration {migration!r} in the ledger")
+        raise UnknownMigration(migration)
     return row
 
 

@@ -38,6 +38,7 @@ def queue(
             "payload": canonical(effect.payload),
             "status": "pending",
             "attempts": 0,
+            "retry_at": effect.not_before and stamp(effect.not_before),
             "created_at": stamp(at),
         }
         for position, effect in enumerate(wanted)

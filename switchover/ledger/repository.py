@@ -15,10 +15,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 
 from switchover.canonical import canonical
-from switchover.errors import InputError, LostRace
+from switchover.errors import LostRace, UnknownMigration
 from switchover.judge.block import Block
 from switchover.judge.sample import Sample
-from switchover.ledger import observations, outbox, samples, tables, tallies
+from switchover.ledger import freezes, observations, outbox, samples, tables, tallies
 from switchover.ledger.archive import copies
 from switchover.ledger.chain import Chain, Link
 from switchover.ledger.copy import Copy
@@ -31,10 +31,12 @@ from switchover.ports import (
     Effect,
     Entry,
     Fold,
+    Freeze,
     Ingested,
     Part,
     Record,
     StageTally,
+    Standing,
     StoredPlan,
 )
 
@@ -134,6 +136,27 @@ class SqlLedger:
             states = [(slug, State.from_dict(json.loads(text))) for slug, text in texts]
         return [state for _, state in sorted(states, key=lambda pair: pair[0])]
 
+    def standings(self, migrations: Sequence[str]) -> dict[str, Standing]:
+        """State, newest plan, cursor and evidence of many, of one moment."""
+        heads, plans, kept = tables.migrations, tables.plans, tables.evidence
+        query = (
+            select(heads.c.slug, heads.c.state, plans, kept.c.cursor, kept.c.document.label("kept"))
+            .join(plans, (plans.c.migration == heads.c.slug)
+                  & (plans.c.version == heads.c.plan_version))
+            .join(kept, kept.c.migration == heads.c.slug)
+            .where(heads.c.slug.in_(migrations))
+        )  # fmt: skip
+        with self._reading() as connection:
+            rows = connection.execute(query).all()
+        return {
+            row.slug: Standing(
+                Record(State.from_dict(json.loads(row.state)), _stored(row)),
+                row.cursor,
+                None if row.kept is None else json.loads(row.kept),
+            )
+            for row in rows
+        }
+
     def entries(self, migration: str, after: int = 0, limit: int | None = None) -> list[Entry]:
         """Entries with a revision above ``after``, in order."""
         query = (
@@ -208,6 +231,21 @@ class SqlLedger:
         with self._reading() as connection:
             _migration(connection, migration)
             return samples.of_attempt(connection, migration, attempt)
+
+    def freeze(self, stop: Freeze) -> Freeze:
+        """Stop a scope; see :class:`switchover.ports.Ledger`."""
+        with self._writing() as connection:
+            return freezes.add(connection, stop)
+
+    def unfreeze(self, scope: str, *, at: datetime, actor: str) -> Freeze | None:
+        """Lift the stop of a scope."""
+        with self._writing() as connection:
+            return freezes.lift(connection, scope, at, actor)
+
+    def freezes(self, *, lifted: bool = False) -> list[Freeze]:
+        """The stops that nobody lifted, or all."""
+        with self._reading() as connection:
+            return freezes.listing(connection, lifted)
 
     def claim_effects(self, *, now: datetime, lease: float, limit: int = 20) -> list[Effect]:
         """Lease what is due, oldest first."""
@@ -298,7 +336,7 @@ def _migration(connection: Connection, slug: str) -> Row[Any]:
     table = tables.migrations
     row = connection.execute(select(table).where(table.c.slug == slug)).one_or_none()
     if row is None:
-        raise InputError(f"there is no migration {slug!r} in the ledger; see: switchover list")
+        raise UnknownMigration(slug)
     return row
 
 

@@ -6,7 +6,7 @@ hold the same bytes, and a digest of one verifies on the other.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, Text, text
 
 metadata = MetaData()
 
@@ -126,6 +126,49 @@ effects = Table(
     Column("created_at", Text, nullable=False),
     Index("effects_by_age", "status", "created_at"),
     Index("effects_by_migration", "migration"),
+)
+
+#: Who may prove themselves by a code. Not part of any chain: a code is issued and revoked.
+approvers = Table(
+    "approvers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("code", Text, nullable=False),
+    Column("slack_user", Text, unique=True),
+    Column("created_at", Text, nullable=False),
+    Column("revoked_at", Text),
+    Column("failures", Integer, nullable=False),
+    Column("failed_at", Text),
+    Column("locked_until", Text),
+)
+
+#: Up to which revision the entries of a migration were told as events.
+announced = Table(
+    "announced",
+    metadata,
+    Column("migration", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+)
+
+#: Stops that people set; at most one for each scope is not lifted yet.
+freezes = Table(
+    "freezes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("until", Text),
+    Column("lifted_at", Text),
+    Column("lifted_by", Text, nullable=False),
+    Index(
+        "freezes_that_hold",
+        "scope",
+        unique=True,
+        sqlite_where=text("lifted_at IS NULL"),
+        postgresql_where=text("lifted_at IS NULL"),
+    ),
 )
 
 #: Tables in which a row never changes once it is written.

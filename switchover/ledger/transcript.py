@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from switchover.canonical import canonical, parse
-from switchover.errors import InputError
+from switchover.errors import InputError, UnknownMigration
 from switchover.ledger.audit import Anchor
 from switchover.ledger.chain import Chain
 from switchover.ledger.copy import Copy
@@ -32,7 +32,7 @@ def export(ledger: Auditable, migration: str | None = None) -> Iterator[str]:
         if copy.head is not None:
             heads[copy.migration] = (copy.head.revision, copy.head.head)
     if migration is not None and migration not in heads:
-        raise InputError(f"there is no migration {migration!r} in the ledger; see: switchover list")
+        raise UnknownMigration(migration)
     yield canonical({"type": "end", "heads": heads, "seal": ledger.chain.close(heads)})
 
 

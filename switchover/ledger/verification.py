@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from switchover.errors import InputError
+from switchover.errors import UnknownMigration
 from switchover.ledger.audit import Anchor, faults_of
 from switchover.ledger.chain import Chain
 from switchover.ledger.copy import Copy
@@ -46,5 +46,5 @@ def verify(
             "the whole migration is missing (removed)"
         )
     if migration is not None and migration not in seen and not found:
-        raise InputError(f"there is no migration {migration!r} in the ledger; see: switchover list")
+        raise UnknownMigration(migration)
     return found

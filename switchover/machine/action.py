@@ -62,4 +62,18 @@ class Enter(Action):
 
 @dataclass(frozen=True, slots=True)
 class RollBack(Action):
-    """The evidence says the candidate is bad."""
+    """The evidence says the candidate is bad, or what ``trigger`` names asks for it."""
+
+    trigger: str = "judge"
+
+
+@dataclass(frozen=True, slots=True)
+class Strand(Action):
+    """What would roll back comes past the point of no return: hold still and page people."""
+
+    trigger: str = "judge"
+
+
+@dataclass(frozen=True, slots=True)
+class Abort(Action):
+    """What the migration rests on has failed, and its plan ends it then."""

@@ -11,7 +11,17 @@ from switchover.errors import IllegalTransition
 from switchover.machine import event as e
 from switchover.machine.flag import read_flags
 from switchover.machine.modes import check_transition
-from switchover.machine.state import TERMINAL, Alert, Approval, Items, Phase, Result, State
+from switchover.machine.state import (
+    TERMINAL,
+    Alert,
+    Approval,
+    Items,
+    Phase,
+    Result,
+    SignOff,
+    State,
+    Vote,
+)
 
 _RETRY = frozenset({Phase.ROLLED_BACK, Phase.ABORTED})
 
@@ -28,6 +38,7 @@ def begin(migration: str, started: e.Started) -> State:
         key=started.key,
         halt=started.halt,
         started_by=started.actor,
+        group=started.group,
         entered_at=started.at,
         not_before=started.at,
     )
@@ -95,6 +106,7 @@ def _(event: e.Started, state: State) -> State:
         attempt=state.attempt + 1,
         revision=state.revision,
         flags=flags,
+        drilled=state.drilled,
     )
 
 
@@ -120,6 +132,7 @@ def _(event: e.StageEntered, state: State) -> State:
         split=event.split,
         shadow=event.shadow,
         entered_at=event.at,
+        entered_by=event.actor,
         not_before=event.not_before,
         approval=None,
         work=None,
@@ -127,6 +140,7 @@ def _(event: e.StageEntered, state: State) -> State:
         verdict="",
         reason="",
         alerts=() if done else state.alerts,
+        no_return=state.no_return or event.reversibility == "point_of_no_return",
     )
 
 
@@ -148,7 +162,9 @@ def _(event: e.DataChecked, state: State) -> State:
 def _(event: e.Judged, state: State) -> State:
     _live(state, event)
     _same_stage(event, state, event.stage)
-    return replace(state, verdict=event.verdict, reason=event.sentence)
+    # Once the evidence no longer asks for it, the next failure is a new one.
+    stranded = state.stranded if event.verdict == "rollback" else -1
+    return replace(state, verdict=event.verdict, reason=event.sentence, stranded=stranded)
 
 
 @_apply.register
@@ -162,6 +178,18 @@ def _(event: e.ApprovalRequested, state: State) -> State:
 
 
 @_apply.register
+def _(event: e.ApprovalVoted, state: State) -> State:
+    approval = state.approval
+    if approval is None or approval.id != event.id or state.phase in TERMINAL:
+        raise _refuse(state, event, f"there is no open approval {event.id}")
+    if approval.status != "pending":
+        raise _refuse(state, event, f"approval {event.id} is already {approval.status}")
+    if event.approver in approval.voters:
+        raise _refuse(state, event, f"{event.approver} has approved it before")
+    return replace(state, approval=replace(approval, votes=(*approval.votes, _vote(event))))
+
+
+@_apply.register
 def _(event: e.ApprovalDecided, state: State) -> State:
     approval = state.approval
     if approval is None or approval.id != event.id or state.phase in TERMINAL:
@@ -169,7 +197,15 @@ def _(event: e.ApprovalDecided, state: State) -> State:
     legal = {"pending": {"approved", "rejected", "void", "expired"}, "approved": {"void"}}
     if event.status not in legal.get(approval.status, set()):
         raise _refuse(state, event, f"approval {event.id} is already {approval.status}")
-    decided = replace(approval, status=event.status, approver=event.approver, reason=event.reason)
+    given = event.status == "approved" and event.approver not in approval.voters
+    decided = replace(
+        approval,
+        status=event.status,
+        approver=event.approver,
+        reason=event.reason,
+        decided_at=event.at,
+        votes=(*approval.votes, _vote(event)) if given else approval.votes,
+    )
     if state.phase is Phase.HELD:
         return replace(state, approval=decided)
     phase = {
@@ -216,6 +252,7 @@ def _(event: e.RolledBack, state: State) -> State:
         reason=event.reason,
         incident=event.incident,
         alerts=(),
+        no_return=False,
     )
 
 
@@ -223,16 +260,54 @@ def _(event: e.RolledBack, state: State) -> State:
 def _(event: e.RollbackMeasured, state: State) -> State:
     if state.incident != event.incident:
         raise _refuse(state, event, f"the open incident is {state.incident or 'none'}")
-    return state
+    return replace(state, drilled=event.at) if event.reached else state
 
 
 @_apply.register
 def _(event: e.Aborted, state: State) -> State:
     _live(state, event)
+    if state.no_return:
+        raise _refuse(
+            state, event, "it is past its point of no return: hold it, or insist with "
+            f"`switchover rollback {state.migration} --past-the-point-of-no-return`",
+        )  # fmt: skip
     return replace(
         state, phase=Phase.ABORTED, mode="legacy_only", split=0, shadow=0,
         approval=None, reason=event.reason, alerts=(),
     )  # fmt: skip
+
+
+@_apply.register
+def _(event: e.Stranded, state: State) -> State:
+    if state.phase in _RETRY:
+        raise _refuse(state, event)
+    if not state.no_return:
+        raise _refuse(state, event, "no point of no return is passed: it rolls back")
+    if state.stranded == state.stage:
+        raise _refuse(state, event, f"incident {state.incident} tells of it already")
+    # A migration that is complete takes no step that could be held.
+    phase = state.phase if state.phase is Phase.COMPLETE else Phase.HELD
+    return replace(
+        state, phase=phase, reason=event.reason, incident=event.incident, stranded=state.stage
+    )
+
+
+@_apply.register
+def _(event: e.SignedOff, state: State) -> State:
+    _live(state, event)
+    if any(each.item == event.item for each in state.sign_offs):
+        raise _refuse(state, event, f"{event.item} is signed off already")
+    signed = SignOff(event.item, event.actor, event.at, event.note)
+    return replace(state, sign_offs=(*state.sign_offs, signed))
+
+
+@_apply.register
+def _(event: e.SignOffWithdrawn, state: State) -> State:
+    _live(state, event)
+    left = tuple(each for each in state.sign_offs if each.item != event.item)
+    if left == state.sign_offs:
+        raise _refuse(state, event, f"{event.item} is not signed off")
+    return replace(state, sign_offs=left)
 
 
 @_apply.register
@@ -285,6 +360,10 @@ def _(event: e.AlertCleared, state: State) -> State:
 @_apply.register
 def _(event: e.Noted, state: State) -> State:
     return state
+
+
+def _vote(event: e.ApprovalVoted | e.ApprovalDecided) -> Vote:
+    return Vote(event.approver, event.at, event.via, event.identity, event.reason)
 
 
 def _alert(state: State, event: e.AlertRaised | e.AlertCleared) -> Alert | None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from switchover.judge.verdict import StageReading, Verdict
 from switchover.machine.action import (
+    Abort,
     Action,
     Ask,
     CheckData,
@@ -18,6 +20,7 @@ from switchover.machine.action import (
     Expire,
     Nothing,
     RollBack,
+    Strand,
     Void,
     Wait,
     Work,
@@ -32,12 +35,17 @@ DATA_MAX_AGE = 3600.0
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What decide needs beside the state. ``now`` in seconds since the epoch; ``blocked`` is
-    the sentence of a freeze window or a closed weekday; ``silence`` that of missing data past
-    the plan's limit; ``astray`` that of proxies that do not follow the routing document;
+    the sentence of a stop, a freeze window or a closed weekday; ``silence`` that of missing data
+    past the plan's limit; ``astray`` that of proxies that do not follow the routing document;
     ``unreadable`` names the sources that can't be read now and why; ``misrecorded`` the metrics
     that came in a form which their gates don't read;
     ``lost`` tells that too much of the evidence was lost; ``alert`` is the sentence of a target
-    that lets nothing go on; ``on_expiry`` what follows an approval that nobody gave in time."""
+    that lets nothing go on; ``on_expiry`` what follows an approval that nobody gave in time,
+    ``evidence_max_age`` for how long people may go by what they were shown.
+    ``checklist`` names what is missing of it before the first canary, ``group`` the migrations
+    that are awaited; ``deserted`` says that one has failed on which a stage that began rests,
+    and ``on_desertion`` what the plan makes of that. ``blocked_until`` is when the block ends, if
+    that is known; ``spent`` says that a scheduled run has had its step already."""
 
     now: float
     reading: StageReading | None = None
@@ -51,6 +59,13 @@ class Facts:
     automatic_rollback: bool = True
     rollback_on_silence: bool = False
     on_expiry: str = "hold"
+    checklist: str = ""
+    group: str = ""
+    deserted: str = ""
+    on_desertion: str = "hold"
+    evidence_max_age: float = inf
+    blocked_until: float | None = None
+    spent: str = ""
 
 
 def decide(state: State, stages: Sequence[Stage], facts: Facts) -> Action:
@@ -61,7 +76,14 @@ def decide(state: State, stages: Sequence[Stage], facts: Facts) -> Action:
     """
     if state.phase in (Phase.ROLLED_BACK, Phase.ABORTED):
         return Nothing(f"{state.phase.value.replace('_', ' ')}: {state.reason}")
-    danger = _danger(facts)
+    if state.no_return:
+        # Neither the plan's wishes for a rollback nor those against one count any longer.
+        facts = replace(facts, automatic_rollback=True, on_expiry="hold")
+    danger = _danger(facts) or _deserted(state, facts)
+    stranded = ""
+    if state.no_return and isinstance(danger, RollBack | Abort):
+        stranded = f"past the point of no return, so nothing rolls back: {danger.reason}"
+        danger = _strand(state, danger, stranded)
     if danger is not None:
         return danger
     if state.phase is Phase.COMPLETE:
@@ -76,9 +98,13 @@ def decide(state: State, stages: Sequence[Stage], facts: Facts) -> Action:
             return Void(f"the evidence turned while people were asked: {turned}")
         if approval.status == "approved" and facts.now >= approval.expires_at:
             return Void(f"approval {approval.id} was given, and not used before it expired")
+        aged = approval.aged(facts.now, facts.evidence_max_age)
+        if aged:
+            return Void(f"approval {approval.id} has to be asked anew: {aged}")
         if approval.status == "pending":
+            given = f" (given by {', '.join(approval.voters)} so far)" if approval.voters else ""
             return Wait(
-                f"waiting for approval {approval.id} of {stages[approval.stage].title}",
+                f"waiting for approval {approval.id} of {stages[approval.stage].title}{given}",
                 "approval",
                 approval.expires_at,
             )
@@ -87,6 +113,12 @@ def decide(state: State, stages: Sequence[Stage], facts: Facts) -> Action:
             # A run was ended between the expiry and what the plan makes of it.
             return Expire(f"approval {approval.id} was not decided in time")
         return Wait(f"held: {state.reason}; `switchover resume` lets it go on", "held")
+    if stranded:
+        return Wait(f"{stranded}; incident {state.incident} is open", "stranded")
+    if facts.deserted:
+        return Wait(facts.deserted, "group")
+    if facts.spent:
+        return Wait(facts.spent, "scheduled")
     ready = _ready(state, stage, facts)
     if isinstance(ready, Wait) and facts.astray:
         return replace(ready, reason=f"{ready.reason}; {facts.astray}")
@@ -95,9 +127,13 @@ def decide(state: State, stages: Sequence[Stage], facts: Facts) -> Action:
     if facts.astray:
         return Wait(facts.astray, "proxies")
     if facts.blocked:
-        return Wait(facts.blocked, "frozen")
+        return Wait(facts.blocked, "frozen", facts.blocked_until)
     if facts.alert:
         return Wait(facts.alert, "alert")
+    if facts.group:
+        return Wait(facts.group, "group")
+    if facts.checklist:
+        return Wait(facts.checklist, "checklist")
     if state.stage + 1 >= len(stages):
         return Nothing("there is no further stage")
     following = stages[state.stage + 1]
@@ -118,6 +154,22 @@ def _danger(facts: Facts) -> Action | None:
     if facts.silence and facts.rollback_on_silence:
         return RollBack(facts.silence)
     return None
+
+
+def _deserted(state: State, facts: Facts) -> Action | None:
+    """What the plan makes of a failed migration that this one rests on."""
+    if not facts.deserted or state.phase is Phase.COMPLETE:
+        return None
+    if facts.on_desertion == "rollback":
+        return RollBack(facts.deserted, "group")
+    return Abort(facts.deserted) if facts.on_desertion == "abort" else None
+
+
+def _strand(state: State, wanted: RollBack | Abort, reason: str) -> Strand | None:
+    """What takes the place of a rollback past the point of no return, once in a stage."""
+    if state.stranded == state.stage:
+        return None
+    return Strand(reason, wanted.trigger if isinstance(wanted, RollBack) else "group")
 
 
 def _ready(state: State, stage: Stage, facts: Facts) -> Action | None:

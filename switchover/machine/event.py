@@ -29,12 +29,14 @@ class Started(Event):
     actor: str
     halt: str = ""
     flags: dict[str, dict[str, Any]] = field(default_factory=dict)
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StageEntered(Event):
     """The next stage began; ``evidence`` holds the numbers that allowed it, ``comparison`` how
-    both systems did in the stage that ended."""
+    both systems did in the stage that ended. ``compensation`` is what a rollback from now on
+    leaves to people; ``reversibility`` is as in the plan. ``actor`` is who took the step."""
 
     kind: ClassVar[str] = "stage_entered"
     stage: int
@@ -48,6 +50,9 @@ class StageEntered(Event):
     old_mode: str = ""
     reason: str = ""
     comparison: dict[str, Any] = field(default_factory=dict)
+    reversibility: str = "reversible"
+    compensation: str = ""
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,8 @@ class Judged(Event):
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequested(Event):
-    """A person is asked before ``stage`` begins."""
+    """A person is asked before ``stage`` begins; ``evidence`` is the hash of ``shown``, all that
+    people are asked about, and ``reading``, the judge's numbers."""
 
     kind: ClassVar[str] = "approval_requested"
     id: str
@@ -97,11 +103,28 @@ class ApprovalRequested(Event):
     at: float
     expires_at: float
     reading: dict[str, Any] = field(default_factory=dict)
+    shown: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalVoted(Event):
+    """``approver`` approves, and the plan wants more people to; ``identity`` says how they proved
+    who they are, ``evidence`` is the hash of what they were shown."""
+
+    kind: ClassVar[str] = "approval_voted"
+    id: str
+    approver: str
+    at: float
+    reason: str = ""
+    via: str = ""
+    identity: str = ""
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalDecided(Event):
-    """``approver`` decided; ``status`` is ``approved``, ``rejected``, ``void`` or ``expired``."""
+    """``status`` is ``approved``, with the vote of ``approver`` that completed the quorum,
+    ``rejected``, ``void`` or ``expired``."""
 
     kind: ClassVar[str] = "approval_decided"
     id: str
@@ -110,6 +133,8 @@ class ApprovalDecided(Event):
     approver: str = ""
     reason: str = ""
     via: str = ""
+    identity: str = ""
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +176,8 @@ class RolledBack(Event):
 
 @dataclass(frozen=True, slots=True)
 class RollbackMeasured(Event):
-    """How long the rollback took, from the trigger to the last live router's acknowledgement."""
+    """How long the rollback took, from the trigger to the last live router's acknowledgement.
+    ``reached`` says that all live routers took it, and that there were any: it was tried out."""
 
     kind: ClassVar[str] = "rollback_measured"
     incident: str
@@ -159,6 +185,44 @@ class RollbackMeasured(Event):
     seconds: float
     routers: int
     complete: bool
+    reached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stranded(Event):
+    """The candidate failed past the point of no return: nothing moves, and people are paged."""
+
+    kind: ClassVar[str] = "stranded"
+    at: float
+    actor: str
+    trigger: str
+    reason: str
+    incident: str
+    reading: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOff(Event):
+    """A person gave their word that an item of the checklist is done."""
+
+    kind: ClassVar[str] = "signed_off"
+    at: float
+    actor: str
+    item: str
+    note: str = ""
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignOffWithdrawn(Event):
+    """The item is open again."""
+
+    kind: ClassVar[str] = "sign_off_withdrawn"
+    at: float
+    actor: str
+    item: str
+    reason: str = ""
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,12 +312,14 @@ class Noted(Event):
     text: str
 
 
-_KINDS: dict[str, type[Event]] = {
+#: Every kind of event by its name in the ledger.
+KINDS: dict[str, type[Event]] = {
     event.kind: event
     for event in (
         Started, StageEntered, WorkRecorded, DataChecked, Judged, ApprovalRequested,
-        ApprovalDecided, Held, Resumed, RolledBack, RollbackMeasured, Aborted, FlagsChanged,
-        ItemsCompared, ItemsRepaired, AlertRaised, AlertCleared, Noted,
+        ApprovalVoted, ApprovalDecided, Held, Resumed, RolledBack, RollbackMeasured, Aborted,
+        FlagsChanged, ItemsCompared, ItemsRepaired, AlertRaised, AlertCleared, Noted,
+        Stranded, SignedOff, SignOffWithdrawn,
     )
 }  # fmt: skip
 
@@ -263,9 +329,9 @@ def event_from_dict(kind: str, document: dict[str, Any]) -> Event:
 
     Raises ``ValueError`` for an unknown kind or missing fields.
     """
-    if kind not in _KINDS:
+    if kind not in KINDS:
         raise ValueError(f"unknown event kind {kind!r}; written by a newer version?")
-    event = _KINDS[kind]
+    event = KINDS[kind]
     known = {f.name for f in fields(event)}
     try:
         return event(**{k: v for k, v in document.items() if k in known})

@@ -9,6 +9,8 @@ import json
 import uuid
 from dataclasses import asdict, dataclass
 
+from switchover.machine.snapshot import Snapshot
+
 
 @dataclass(frozen=True, slots=True)
 class Halt:
@@ -80,6 +82,14 @@ class Acknowledgement:
             )
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise ValueError(f"not an acknowledgement: {error!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What routing holds of a migration: its document and the halt in force, if any."""
+
+    snapshot: Snapshot | None
+    halt: Halt | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ _LAST_EPOCH = 2**53 - 1
 _TYPES: dict[str, type] = {
     "migration": str, "epoch": int, "mode": str, "split": int, "shadow": int, "salt": str,
     "key": str, "agreement": Mapping, "halt": str, "flags": Mapping, "turned": int,
+    "no_return": bool,
 }  # fmt: skip
 
 
@@ -38,6 +39,8 @@ class Snapshot:
     every document that would send traffic to the candidate. ``flags`` holds the feature flags
     by name, as :class:`switchover.machine.flag.Flag` writes them.
     ``turned`` is the epoch of the last change of who serves, 0 for this document's own.
+    ``no_return`` says that the point of no return is passed: a store refuses to halt unless it
+    is insisted on. Routers ignore it.
     """
 
     migration: str
@@ -51,11 +54,12 @@ class Snapshot:
     halt: str = ""
     flags: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     turned: int = 0
+    no_return: bool = False
 
     def __post_init__(self) -> None:
         for item, kind in _TYPES.items():
             value = getattr(self, item)
-            if not isinstance(value, kind) or isinstance(value, bool):
+            if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
                 raise ValueError(f"{item} is {value!r:.60}")
         if self.mode not in MODES:
             raise ValueError(f"unknown mode {self.mode!r}; one of {', '.join(MODES)}")

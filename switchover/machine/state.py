@@ -34,11 +34,23 @@ class _Value:
 
 
 @dataclass(frozen=True, slots=True)
+class Vote(_Value):
+    """One person's approval; ``identity`` says how they proved who they are."""
+
+    approver: str
+    at: float
+    via: str = ""
+    identity: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Approval(_Value):
-    """A request for a person's decision, bound to the evidence they were shown.
+    """A request for people's decision, bound to the evidence they were shown.
 
     ``status`` is ``pending``, ``approved``, ``rejected``, ``void`` or ``expired``; times are
-    seconds since the Unix epoch.
+    seconds since the Unix epoch. ``votes`` are the approvals given, in order; ``approver`` is
+    who decided.
     """
 
     id: str
@@ -49,6 +61,25 @@ class Approval(_Value):
     status: str = "pending"
     approver: str = ""
     reason: str = ""
+    decided_at: float = 0.0
+    votes: tuple[Vote, ...] = ()
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Approval:
+        votes = tuple(Vote.from_dict(vote) for vote in document.get("votes", ()))
+        known = {item.name for item in fields(cls)}
+        return cls(**{k: v for k, v in {**document, "votes": votes}.items() if k in known})
+
+    @property
+    def voters(self) -> tuple[str, ...]:
+        """Who approved."""
+        return tuple(vote.approver for vote in self.votes)
+
+    def aged(self, now: float, most: float) -> str:
+        """The sentence for evidence that people were shown more than ``most`` seconds ago."""
+        if now - self.requested_at <= most:
+            return ""
+        return f"the evidence that people were shown is older than {most / 3600:g} h"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +116,26 @@ class Alert(_Value):
 
 
 @dataclass(frozen=True, slots=True)
+class SignOff(_Value):
+    """A person's word that an item of the checklist is done."""
+
+    item: str
+    by: str
+    at: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class State(_Value):
     """Everything a decision needs to know about one migration.
 
     ``revision`` counts ledger entries; ``epoch`` is the revision of the last entry that
     changed the routing document, ``turned`` of the last one that changed who serves.
-    ``not_before`` ends the present stage's bake time. ``flags`` holds the definitions of the
-    feature flags by name (see :class:`switchover.machine.flag.Flag`).
+    ``not_before`` ends the present stage's bake time, ``entered_by`` is who took the step into
+    it. ``flags`` holds the definitions of the
+    feature flags by name (see :class:`switchover.machine.flag.Flag`). ``drilled`` is when a
+    rollback was last seen to reach every live router. ``no_return`` says that the point of no
+    return is passed; ``stranded`` is the stage in which the candidate failed since, -1 for none.
     """
 
     migration: str
@@ -109,6 +153,7 @@ class State(_Value):
     attempt: int = 1
     started_by: str = ""
     entered_at: float = 0.0
+    entered_by: str = ""
     not_before: float = 0.0
     approval: Approval | None = None
     work: Result | None = None
@@ -119,6 +164,11 @@ class State(_Value):
     items: Items | None = None
     flags: dict[str, dict[str, Any]] = field(default_factory=dict)
     alerts: tuple[Alert, ...] = ()
+    sign_offs: tuple[SignOff, ...] = ()
+    drilled: float = 0.0
+    group: str = ""
+    no_return: bool = False
+    stranded: int = -1
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; :meth:`from_dict` gives the same state back."""
@@ -135,6 +185,8 @@ class State(_Value):
             if document.get(name) is not None:
                 document[name] = kind.from_dict(document[name])
         document["alerts"] = tuple(Alert.from_dict(alert) for alert in document.get("alerts", ()))
+        signed = document.get("sign_offs", ())
+        document["sign_offs"] = tuple(SignOff.from_dict(each) for each in signed)
         known = {item.name for item in fields(cls)}
         return cls(**{k: v for k, v in document.items() if k in known})
 
@@ -157,4 +209,5 @@ class State(_Value):
             halt=self.halt,
             turned=self.turned,
             flags=self.flags,
+            no_return=self.no_return,
         )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from switchover.connection import open_client, reaching_redis, redis_key, text
 from switchover.judge.block import Block
-from switchover.judge.heartbeat import Heartbeat
+from switchover.judge.heartbeat import Heartbeat, Inbox
 
 if TYPE_CHECKING:
     from switchover.judge.sample import Sample
@@ -148,6 +148,24 @@ class RedisBlockStream:
             pipeline.time()
             said, (now, _) = pipeline.execute()
         return heard((text(value) for value in said.values()), float(now))
+
+    def inboxes(self, migrations: Sequence[str]) -> dict[str, Inbox]:
+        """What waits of many, in one round trip."""
+        with reaching_redis(self._address):
+            pipeline = self._client.pipeline(transaction=False)
+            for migration in migrations:
+                pipeline.xlen(redis_key(migration, "blocks"))
+                pipeline.xlen(redis_key(migration, "mismatches"))
+                pipeline.hgetall(redis_key(migration, "recorders"))
+            pipeline.time()
+            *answers, (now, _) = pipeline.execute()
+        parts = zip(migrations, answers[::3], answers[1::3], answers[2::3], strict=True)
+        return {
+            migration: Inbox(
+                blocks, samples, tuple(heard((text(each) for each in said.values()), float(now)))
+            )
+            for migration, blocks, samples, said in parts
+        }
 
     def forget(self, migration: str, heartbeats: Iterable[Heartbeat]) -> None:
         """Drop these heartbeats, unless their recorders have said something else since."""

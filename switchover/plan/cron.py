@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
+from zoneinfo import ZoneInfo
+
+from switchover.plan.wall_clock import instant, shown
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun",
            "jul", "aug", "sep", "oct", "nov", "dec")  # fmt: skip
 #: Weekdays as plans write them; cron counts from Sunday.
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+#: Days between two occurrences at most: 29 February, across a century without one.
+_RAREST = 8 * 366 + 2
 _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -104,3 +110,47 @@ def _refused(item: str, part: _Part) -> ValueError:
         f"'{item}' does not fit the {part.name} field of a cron line; "
         f"use {part.low} to {part.high}{names}"
     )
+
+
+def last_occurrence(cron: Cron, zone: ZoneInfo, now: datetime) -> datetime | None:
+    """The last moment (UTC) at or before ``now`` (aware) for which the line stands in ``zone``;
+    None if there was none in eight years.
+
+    A time of the day comes once a day: the first time where clocks are set back, at the change
+    where they jump over it. A line for every hour runs in the hour that comes twice, twice.
+    """
+    day = shown(now, zone).date() + timedelta(days=1)
+    for _ in range(_RAREST):
+        if found := [moment for moment in _moments(cron, zone, day) if moment <= now]:
+            return max(found)
+        day -= timedelta(days=1)
+    return None
+
+
+def next_occurrence(cron: Cron, zone: ZoneInfo, after: datetime) -> datetime | None:
+    """The first moment (UTC) later than ``after`` (aware); see :func:`last_occurrence`."""
+    day = shown(after, zone).date() - timedelta(days=1)
+    for _ in range(_RAREST):
+        if found := [moment for moment in _moments(cron, zone, day) if moment > after]:
+            return min(found)
+        day += timedelta(days=1)
+    return None
+
+
+def _moments(cron: Cron, zone: ZoneInfo, day: date) -> set[datetime]:
+    """What the line stands for on one day."""
+    if day.month not in cron.months:
+        return set()
+    of_month, of_week = day.day in cron.days, day.isoweekday() % 7 in cron.weekdays
+    # With both day fields given, cron takes either.
+    both = cron.any_day or cron.any_weekday
+    if not (of_month and of_week if both else of_month or of_week):
+        return set()
+    times = {
+        datetime.combine(day, time(hour, minute)) for hour in cron.hours for minute in cron.minutes
+    }
+    moments = {instant(local, zone) for local in times}
+    if len(cron.hours) == 24:
+        again = {local.replace(tzinfo=zone, fold=1).astimezone(UTC) for local in times}
+        moments |= {moment for moment in again if shown(moment, zone) in times}
+    return moments

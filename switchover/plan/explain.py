@@ -12,9 +12,11 @@ from switchover.plan.catalogue import METRICS
 from switchover.plan.explain_sources import SourceRow, source_row
 from switchover.plan.flags import candidate_flags
 from switchover.plan.load import LoadedPlan
-from switchover.plan.spec import Gate, Plan, Schedule
+from switchover.plan.schedule import Schedule, Window
+from switchover.plan.spec import Gate, Plan
 from switchover.plan.stages import Stage, compile_gates, compile_stages
 from switchover.plan.targets import compile_targets
+from switchover.plan.together import place_of
 from switchover.plan.units import spoken
 from switchover.plan.work_items import WorkItems
 
@@ -55,10 +57,13 @@ class Explanation:
     digest: str
     stages: tuple[Row, ...]
     schedule: str
+    windows: tuple[str, ...]
     minimum: float
     sources: tuple[SourceRow, ...]
     targets: tuple[str, ...]
     rollback: tuple[str, ...]
+    checklist: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able, as ``plan explain --json`` prints it."""
@@ -82,7 +87,10 @@ class Explanation:
                 text += [f"   to leave: {line}" for line in row.needs]
             if row.needs:
                 told.setdefault(row.needs, row.index + 1)
+        text += [f"Checklist before the first canary: {line}" for line in self.checklist]
+        text += [f"Group: {line}" for line in self.group]
         text += ["", f"At least {spoken(self.minimum)} in all. {self.schedule}"]
+        text += [f"Window: {line}" for line in self.windows]
         text += [f"Target: {line}" for line in self.targets]
         text += [f"Rollback: {line}" for line in self.rollback]
         return tuple(text)
@@ -101,10 +109,13 @@ def explain(loaded: LoadedPlan) -> Explanation:
         digest=loaded.digest,
         stages=tuple(_row(plan, stage, specs) for stage in stages),
         schedule=_schedule(plan.schedule),
+        windows=_windows(plan.schedule),
         minimum=sum(stage.bake for stage in stages),
         sources=tuple(map(source_row, plan.sources)),
         targets=tuple(map(_target_words, compile_targets(plan.targets))),
         rollback=_rollback(plan, specs),
+        checklist=plan.checklist.words() if plan.checklist else (),
+        group=plan.group.words() if plan.group else (),
     )
 
 
@@ -172,7 +183,7 @@ def _row(plan: Plan, stage: Stage, specs: tuple[GateSpec, ...]) -> Row:
         split=stage.split / 100,
         shadow=stage.shadow / 100,
         bake=stage.bake,
-        before=_before(plan, stage),
+        before=(*_before(plan, stage), *_meeting(plan, stage), *filter(None, [stage.warning])),
         needs=_needs(plan, stage, specs),
     )
 
@@ -182,10 +193,26 @@ def _before(plan: Plan, stage: Stage) -> tuple[str, ...]:
         return ()
     approvals = plan.approvals
     eyes = ", not whoever started the migration" if approvals.four_eyes else ""
+    count = "one" if approvals.min_approvers == 1 else f"{approvals.min_approvers} different people"
+    roles = "".join(f", {n} of {role} among them" for role, n in approvals.require.items())
+    code = ", by personal code" if approvals.identity == "code" else ""
     return (
-        f"approval by one of {', '.join(approvals.approvers)}{eyes}; "
+        f"approval by {count} of {', '.join(approvals.people)}{roles}{eyes}{code}; "
         f"without it after {spoken(approvals.expires)}: {approvals.on_expiry}",
     )
+
+
+def _meeting(plan: Plan, stage: Stage) -> Iterator[str]:
+    """What else has to be there: the checklist, and other migrations."""
+    stages = compile_stages(plan)
+    if plan.checklist and stage.index == next(s.index for s in stages if s.split):
+        yield "the checklist is complete"
+    for need in plan.group.depends_on if plan.group else ():
+        if place_of(need.before, stages) == stage.index:
+            yield f"{need.migration} has reached {need.reached}"
+    for place in plan.group.barrier if plan.group else ():
+        if place_of(place, stages) == stage.index:
+            yield "every migration of the group is ready for its stage, or past it"
 
 
 def _needs(plan: Plan, stage: Stage, specs: tuple[GateSpec, ...]) -> tuple[str, ...]:
@@ -221,14 +248,28 @@ def _items(items: WorkItems | None) -> list[str]:
 
 
 def _schedule(schedule: Schedule) -> str:
-    text = (
+    return (
         f"The plan's schedule is '{schedule.cron}' ({schedule.timezone}), at most one step each "
-        f"time, on {', '.join(schedule.weekdays)}; prefect.yaml has to carry it"
+        f"time, on {', '.join(schedule.weekdays)}; `switchover deploy PLAN` brings it to Prefect."
     )
-    for window in schedule.freeze:
-        text += f"; frozen {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M}"
-        text += f" ({window.reason})"
-    return text + "."
+
+
+def _windows(schedule: Schedule) -> tuple[str, ...]:
+    frozen = [f"frozen {_window(each)} ({each.reason})" for each in schedule.freeze]
+    steps = [
+        f"steps only {_window(each)}" + f" ({each.reason})" * bool(each.reason)
+        for each in schedule.maintenance
+    ]
+    return (*frozen, *steps)
+
+
+def _window(window: Window) -> str:
+    start = f"{window.start:%Y-%m-%d %H:%M}"
+    if window.rrule is not None:
+        return f"for {spoken(window.duration or 0)} at each {window.rrule} from {start}"
+    if window.end is not None:
+        return f"{start} to {window.end:%Y-%m-%d %H:%M}"
+    return f"for {spoken(window.duration or 0)} from {start}"
 
 
 def _rollback(plan: Plan, specs: tuple[GateSpec, ...]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from switchover.errors import Fault, PlanError
+from switchover.errors import Fault, InputError, PlanError
 from switchover.plan.draft import Draft
 from switchover.plan.faults import faults_of, ordered
 from switchover.plan.reader import read
@@ -73,7 +73,7 @@ def lint_plan(
     document: dict[str, Any] = plain(tree)
     plan: Plan | None = None
     try:
-        plan = restore_plan(document)
+        plan = Plan.model_validate(document, context=WRITTEN)
     except ValidationError as error:
         # What could not be read as written is not also of the wrong type.
         unread = [fault.field for fault in faults if fault.field]
@@ -98,8 +98,16 @@ def lint_plan(
 
 def restore_plan(document: dict[str, Any]) -> Plan:
     """The plan of a document that ``load_plan`` gave, as read back from the ledger.
-    Raises pydantic's ``ValidationError`` where the format has changed since."""
-    return Plan.model_validate(document, context=WRITTEN)
+    Raises ``InputError`` where the format has changed since."""
+    try:
+        return Plan.model_validate(document, context=WRITTEN)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(
+            f"the stored plan of {document.get('migration')} can't be read by this version "
+            f"({place}: {first['msg']}); use the version that it was started with"
+        ) from error
 
 
 def digest(document: dict[str, Any]) -> str:

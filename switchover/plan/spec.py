@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import difflib
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from switchover.plan.agreement import Agreement
+from switchover.plan.approvals import Approvals
 from switchover.plan.catalogue import METRICS, GateKind
-from switchover.plan.cron import Cron
+from switchover.plan.checklist import Checklist
 from switchover.plan.flags import FeatureFlag
 from switchover.plan.form import Form, Model, Slug, TableName, Target, Url, UrlPath, at_key
+from switchover.plan.group import Group
+from switchover.plan.notify import Notify
 from switchover.plan.proxies import Proxy
+from switchover.plan.schedule import Schedule
 from switchover.plan.sources import MetricName, Source
+from switchover.plan.steps import Stage, default_stages
 from switchover.plan.targets import MetricTarget
-from switchover.plan.units import Fraction, Limit, Moment, Percent, Seconds
+from switchover.plan.units import Fraction, Limit, Seconds
 from switchover.plan.work_items import WorkItems
 
 
@@ -106,50 +110,6 @@ class CommandCheck(CheckBase):
 Check = Annotated[
     HealthCheck | LatencyCheck | ContractCheck | CommandCheck, Field(discriminator="kind")
 ]
-
-
-class ChecksStage(Model):
-    """Run the development-phase checks of both systems."""
-
-    kind: Literal["checks"] = Field(description="always checks")
-
-
-class ShadowStage(Model):
-    """Legacy serves, the candidate answers too, answers are compared."""
-
-    kind: Literal["shadow"] = Field(description="always shadow")
-    bake: Seconds = Field(86400.0, description="shortest stay")
-    sample: Percent = Field(100.0, description="share of requests that are shadowed")
-
-
-class AdaptersStage(Model):
-    """Every consumer's adapter over recorded candidate output, against its contract."""
-
-    kind: Literal["adapters"] = Field(description="always adapters")
-
-
-class CanaryStage(Model):
-    """The candidate serves a share of the keys."""
-
-    kind: Literal["canary"] = Field(description="always canary")
-    percent: Percent = Field(gt=0, description="share of the keys that the candidate serves")
-    bake: Seconds = Field(86400.0, description="shortest stay")
-    approval: bool = Field(False, description="a person must approve before this stage begins")
-    shadow: Percent = Field(10.0, description="share of requests also sent to the other side")
-
-
-Stage = Annotated[
-    ChecksStage | ShadowStage | AdaptersStage | CanaryStage, Field(discriminator="kind")
-]
-
-
-def _default_stages() -> list[Any]:
-    return [
-        ChecksStage(kind="checks"),
-        ShadowStage(kind="shadow"),
-        AdaptersStage(kind="adapters"),
-        *(CanaryStage(kind="canary", percent=percent) for percent in (10, 25, 50, 100)),
-    ]
 
 
 class Gate(Model):
@@ -267,79 +227,6 @@ class DataCheck(Model):
     expectations: list[Expectation] = Field(min_length=1, description="what must hold")
 
 
-class Approvals(Model):
-    """Who may approve, and what happens when nobody does."""
-
-    approvers: list[str] = Field(min_length=1, description="names of those who may")
-    identity: Literal["trusted"] = Field(
-        "trusted", description="trusted: an approver is the name they give"
-    )
-    four_eyes: bool = Field(True, description="who started the migration can't approve it")
-    expires: Seconds = Field(259200.0, description="a request waits so long")
-    on_expiry: Literal["hold", "rollback", "abort"] = Field("hold", description="and then")
-
-
-class FreezeWindow(Model):
-    """No step forward between two moments; a rollback is never blocked."""
-
-    start: Moment = Field(description="first moment; without an offset, in the schedule's zone")
-    end: Moment = Field(description="first moment after it")
-    reason: str = Field(min_length=1, description="what people are told")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if (self.start.tzinfo is None) != (self.end.tzinfo is None):
-            raise at_key(
-                "end", "one end has a time zone and the other has none; give both or neither"
-            )
-        if self.end <= self.start:
-            raise at_key("end", "the window ends before it starts; swap start and end")
-        return self
-
-
-class Schedule(Model):
-    """When ``advance`` runs by itself."""
-
-    cron: str = Field("0 9 * * *", description="minute, hour, day, month, weekday")
-    timezone: str = Field("UTC", description="name from the time zone database")
-    weekdays: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
-        ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
-        min_length=1,
-        description="days on which a step forward may be taken",
-    )
-    freeze: list[FreezeWindow] = Field([], description="times without any step forward")
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            guess = difflib.get_close_matches(value, available_timezones(), n=1)
-            advice = f"did you mean '{guess[0]}'?" if guess else "use one like Europe/Berlin"
-            raise ValueError(f"unknown time zone '{value}'; {advice}") from None
-        return value
-
-    @field_validator("cron")
-    @classmethod
-    def _five_fields(cls, value: str) -> str:
-        Cron.parse(value)
-        return value
-
-
-class Notify(Model):
-    """Where incidents and notices go."""
-
-    slack_channel: (
-        Annotated[
-            str,
-            Field(pattern=r"^[#CG][\w-]+$"),
-            Form("a Slack channel in quotes", '"#mood-migration"'),
-        ]
-        | None
-    ) = Field(None, description="Slack channel, in quotes because of the #")
-
-
 class Rollback(Model):
     """The way back."""
 
@@ -370,7 +257,7 @@ class Plan(Model):
     )
     checks: list[Check] = Field([], description="development-phase checks of both systems")
     stages: list[Stage] = Field(
-        default_factory=_default_stages, min_length=1, description="the steps, in order"
+        default_factory=default_stages, min_length=1, description="the steps, in order"
     )
     gates: list[Gate] = Field(min_length=1, description="rules on metrics")
     targets: list[MetricTarget] = Field(
@@ -385,6 +272,10 @@ class Plan(Model):
     )
     flags: list[FeatureFlag] = Field([], description="feature flags that it brings with it")
     approvals: Approvals | None = Field(None, description="who may approve")
+    checklist: Checklist | None = Field(
+        None, description="what must be done before the candidate gets traffic"
+    )
+    group: Group | None = Field(None, description="migrations that it moves together with")
     schedule: Schedule = Field(Schedule(), description="when advance runs by itself")
     notify: Notify = Field(Notify(), description="where notices go")
     rollback: Rollback = Field(Rollback(), description="the way back")

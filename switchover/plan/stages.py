@@ -9,7 +9,8 @@ from switchover.judge.gate import GateSpec, kinds
 from switchover.judge.rollout import Rules
 from switchover.machine.split import FULL, percent_to_split
 from switchover.plan.catalogue import AGREEMENT, METRICS, NOISE
-from switchover.plan.spec import CanaryStage, Gate, Plan, ShadowStage
+from switchover.plan.spec import Gate, Plan
+from switchover.plan.steps import CanaryStage, ShadowStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,20 @@ class Stage:
     approval: bool = False
     work: bool = False
     data_check: bool = False
+    reversibility: str = "reversible"
+    compensation: str = ""
+
+    @property
+    def warning(self) -> str:
+        """What whoever lets this stage begin has to know of the way back; empty if it is free."""
+        if self.reversibility == "point_of_no_return":
+            return (
+                "This is the point of no return: from its first moment on a failure holds the "
+                "migration and pages people, and nothing rolls back by itself."
+            )
+        return f"A rollback from here on leaves to do: {self.compensation}" * bool(
+            self.compensation
+        )
 
     @property
     def title(self) -> str:
@@ -56,7 +71,9 @@ def compile_stages(plan: Plan) -> tuple[Stage, ...]:
             stage = Stage(index, f"canary-{spec.percent:g}", "canary", "gradual",
                           split=percent_to_split(spec.percent),
                           shadow=percent_to_split(spec.shadow),
-                          bake=spec.bake, approval=spec.approval, data_check=checked)  # fmt: skip
+                          bake=spec.bake, approval=spec.approval, data_check=checked,
+                          reversibility=spec.reversibility,
+                          compensation=spec.compensation or "")  # fmt: skip
         else:
             stage = Stage(index, spec.kind, spec.kind, "legacy_only", work=True)
         stages.append(stage)

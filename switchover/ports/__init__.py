@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from switchover.machine.propagation import Acknowledgement, Halt, Propagation
-from switchover.ports.checking import AdapterValidator, CheckResult, CheckRunner, DataChecker
+from switchover.judge.heartbeat import Inbox
+from switchover.machine.propagation import Acknowledgement, Halt, Propagation, Routed
+from switchover.ports.checking import (
+    AdapterValidator,
+    CheckResult,
+    CheckRunner,
+    DataChecker,
+    RecordedPart,
+)
+from switchover.ports.freezes import ALL, Freeze
 from switchover.ports.items import Item, ItemChange, ItemKey, ItemStore, ItemTracker
 from switchover.ports.ledger import (
     SAMPLES_KEPT,
@@ -15,24 +23,39 @@ from switchover.ports.ledger import (
     Part,
     Record,
     StageTally,
+    Standing,
     StoredPlan,
 )
 from switchover.ports.observation import BlockStream, Mark, MetricSource, Reading
-from switchover.ports.outside import Launcher, Pager
-from switchover.ports.routing import MeasuredShare, RoutingStore, TrafficSplit, TrafficSplits
+from switchover.ports.outside import Announcement, Announcements, EventSink, Launcher, Pager
+from switchover.ports.people import Approver, Approvers
+from switchover.ports.routing import (
+    MeasuredShare,
+    RoutingStore,
+    TrafficSplit,
+    TrafficSplits,
+)
 
 __all__ = [
+    "ALL",
     "SAMPLES_KEPT",
     "Acknowledgement",
     "AdapterValidator",
+    "Announcement",
+    "Announcements",
+    "Approver",
+    "Approvers",
     "BlockStream",
     "CheckResult",
     "CheckRunner",
     "DataChecker",
     "Effect",
     "Entry",
+    "EventSink",
     "Fold",
+    "Freeze",
     "Halt",
+    "Inbox",
     "Ingested",
     "Item",
     "ItemChange",
@@ -49,8 +72,11 @@ __all__ = [
     "Propagation",
     "Reading",
     "Record",
+    "RecordedPart",
+    "Routed",
     "RoutingStore",
     "StageTally",
+    "Standing",
     "StoredPlan",
     "TrafficSplit",
     "TrafficSplits",

@@ -11,6 +11,7 @@ from switchover.judge.block import Block, Tally
 from switchover.judge.sample import Sample
 from switchover.machine.event import Event
 from switchover.machine.state import State
+from switchover.ports.freezes import Freeze
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,15 @@ class StoredPlan:
 class Effect:
     """A side effect outside SQL and Redis, to be done once. ``key`` is unique for ever.
 
-    ``attempts`` counts its claims, this one included; 0 before the first.
+    ``attempts`` counts its claims, this one included; 0 before the first. Before ``not_before``
+    it is not claimed.
     """
 
     key: str
     kind: str
     payload: dict[str, Any]
     attempts: int = field(default=0, compare=False)
+    not_before: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,16 @@ class Ingested:
     fresh: int
     duplicates: int
     evidence: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A migration with what was collected of it, all of one moment; ``evidence`` is None before
+    the first collection."""
+
+    record: Record
+    cursor: str
+    evidence: dict[str, Any] | None
 
 
 #: (stored evidence or None, fresh blocks) -> the evidence to store.
@@ -132,6 +145,9 @@ class Ledger(Protocol):
     def migrations(self) -> list[State]:
         """Every migration's state, by name."""
 
+    def standings(self, migrations: Sequence[str]) -> dict[str, Standing]:
+        """``read``, ``cursor`` and ``evidence`` of many in one look; unknown ones are left out."""
+
     def entries(self, migration: str, after: int = 0, limit: int | None = None) -> list[Entry]: ...
 
     def plans(self, migration: str) -> list[StoredPlan]: ...
@@ -172,6 +188,18 @@ class Ledger(Protocol):
 
     def samples(self, migration: str, attempt: int) -> list[Sample]:
         """The stored disagreements of an attempt, newest first."""
+
+    def freeze(self, stop: Freeze) -> Freeze:
+        """Stop a scope; gives the stop that holds. One for the same reason until the same time
+        stays as it is, another one of the scope is lifted in its favour."""
+
+    def unfreeze(self, scope: str, *, at: datetime, actor: str) -> Freeze | None:
+        """Lift the stop of a scope; gives the scope's last one, also if it was lifted before,
+        and None where there never was any."""
+
+    def freezes(self, *, lifted: bool = False) -> list[Freeze]:
+        """The stops that nobody lifted, those that are over by their ``until`` included, oldest
+        first; with ``lifted`` all that ever were."""
 
     def claim_effects(self, *, now: datetime, lease: float, limit: int = 20) -> list[Effect]:
         """Lease effects that are neither done nor leased, oldest first; a lease lasts ``lease``

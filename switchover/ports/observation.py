@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from switchover.judge.block import Block
-from switchover.judge.heartbeat import Heartbeat
+from switchover.judge.heartbeat import Heartbeat, Inbox
 from switchover.judge.sample import Sample
 
 
@@ -26,6 +26,10 @@ class BlockStream(Protocol):
     def heartbeats(self, migration: str) -> list[Heartbeat]:
         """The last word of every recorder. Blocks that it counts as shipped are in the stream
         by now, or lost."""
+
+    def inboxes(self, migrations: Sequence[str]) -> dict[str, Inbox]:
+        """What waits of many, in one look; entries that were collected and not yet trimmed count
+        as waiting."""
 
     def forget(self, migration: str, heartbeats: Iterable[Heartbeat]) -> None:
         """Drop these heartbeats, unless their recorders have said something else since."""

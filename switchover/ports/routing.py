@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from switchover.machine.propagation import Acknowledgement, Halt, Propagation
+from switchover.machine.propagation import Acknowledgement, Halt, Propagation, Routed
 from switchover.machine.snapshot import Snapshot
 
 
@@ -18,11 +19,25 @@ class RoutingStore(Protocol):
     def read(self, migration: str) -> Snapshot | None: ...
 
     def halt(
-        self, migration: str, *, halt_id: str, actor: str, reason: str, at: float, trigger: str = ""
+        self,
+        migration: str,
+        *,
+        halt_id: str,
+        actor: str,
+        reason: str,
+        at: float,
+        trigger: str = "",
+        insist: bool = False,
     ) -> Halt:
-        """Send everything to legacy at once. A second call returns the halt that stands."""
+        """Send everything to legacy at once. A second call returns the halt that stands.
+
+        Raises ``PointOfNoReturn`` where the stored document says that it is passed, unless the
+        caller does ``insist``."""
 
     def halted(self, migration: str) -> Halt | None: ...
+
+    def routed(self, migrations: Sequence[str]) -> dict[str, Routed]:
+        """``read`` and ``halted`` of many in one look; unreadable ones are left out."""
 
     def acknowledgements(self, migration: str) -> tuple[Acknowledgement, ...]: ...
 

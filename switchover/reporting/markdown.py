@@ -1,13 +1,14 @@
-"""Markdown for Prefect artifacts: status, stages, gates, and the page of an approval."""
+"""Markdown for Prefect artifacts: status, stages and gates."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from switchover.judge.field_count import FieldCount
-from switchover.machine.state import Approval, Phase, State
+from switchover.machine.state import Phase, State
 from switchover.plan.stages import Stage
 from switchover.reporting import figures
 from switchover.reporting.tables import GateRow, StageRow, gate_rows
@@ -26,7 +27,7 @@ def status_paragraph(title: str, state: State, stages: Sequence[Stage]) -> str:
     """Where a migration stands, in two or three sentences."""
     stage = stages[min(state.stage, len(stages) - 1)]
     parts = [
-        f"**{_text(title)}** {_PHASES[state.phase]}, in stage {stage.index + 1} of {len(stages)} "
+        f"**{literal(title)}** {_PHASES[state.phase]}, in stage {stage.index + 1} of {len(stages)} "
         f"(*{stage.title}*). The candidate serves {state.split / 100:g} %."
     ]
     if state.shadow:
@@ -37,7 +38,7 @@ def status_paragraph(title: str, state: State, stages: Sequence[Stage]) -> str:
         expires = figures.moment(state.approval.expires_at)
         parts.append(f"The approval is asked for until {expires} UTC.")
     if state.reason:
-        parts.append(f"Last word: {_text(state.reason)}.".replace("..", "."))
+        parts.append(f"Last word: {literal(state.reason)}.".replace("..", "."))
     if state.incident and state.phase is Phase.ROLLED_BACK:
         parts.append(f"Incident `{_text(state.incident)}`.")
     return " ".join(parts)
@@ -102,34 +103,17 @@ def mismatch_table(fields: Sequence[FieldCount], samples: int) -> str:
     return f"Of {samples:,} sampled disagreements:\n\n{table}"
 
 
-def approval_markdown(
-    title: str,
-    stage: str,
-    approvers: Sequence[str],
-    approval: Approval,
-    reading: Mapping[str, Any],
-) -> str:
-    """The page an approver reads before deciding; ``stage`` is the title of the one to begin."""
-    names = ", ".join(map(_text, approvers)) or "anyone"
-    lines = [
-        f"# Approve {_text(stage)}?",
-        f"**{_text(title)}** asks to begin *{_text(stage)}*.",
-        f"- Approvers: {names}\n"
-        f"- Asked: {figures.moment(approval.requested_at)} UTC, open until "
-        f"{figures.moment(approval.expires_at)} UTC\n"
-        f"- Request `{_text(approval.id)}`, bound to evidence `{approval.evidence[:12]}`: when a "
-        "gate turns, this request is void",
-        "## The evidence",
-        verdict_markdown(reading) if reading else "No gates judged the stage before.",
-    ]
-    return "\n\n".join(lines) + "\n"
-
-
 def markdown_table(head: Sequence[str], align: str, body: Sequence[Sequence[str]]) -> str:
     """A table; ``align`` has an r for each column of figures, an l for each of text."""
     rules = ["---:" if side == "r" else "---" for side in align]
     rows = [head, rules, *([_cell(cell) for cell in row] for row in body)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def literal(text: str) -> str:
+    """What people wrote, in one line, to be read and nothing else: none of it acts as Markdown
+    or HTML."""
+    return re.sub(r"([\\`*_\[\]~])", r"\\\1", _text(text))
 
 
 def _text(text: str) -> str:

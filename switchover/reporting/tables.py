@@ -150,12 +150,16 @@ def _tell(
     elif kind == "approval_requested":
         note(int(event["stage"]), approval="asked")
         note(current, place="waiting")
+    elif kind == "approval_voted":
+        stage = requests.get(event["id"], -1)
+        if stage >= 0:
+            note(stage, approval=f"{rows[stage].approval}, {event['approver']} approves")
     elif kind == "approval_decided":
         by = f" by {event['approver']}" if event.get("approver") else ""
         note(requests.get(event["id"], -1), approval=f"{event['status']}{by}")
         note(current, place="held" if event["status"] in ("rejected", "expired") else "current")
-    elif kind in ("held", "resumed"):
-        note(current, place="held" if kind == "held" else "current")
+    elif kind in ("held", "stranded", "resumed"):
+        note(current, place="current" if kind == "resumed" else "held")
     elif kind in ("rolled_back", "aborted"):
         note(current, place="rolled back" if kind == "rolled_back" else "aborted")
     return current

@@ -9,7 +9,7 @@ from asyncio import AbstractEventLoop
 from collections import Counter
 from typing import Any, Protocol
 
-from switchover.errors import InputError
+from switchover.errors import InputError, PointOfNoReturn
 from switchover.routing.breaker import Breaker
 from switchover.routing.bucket import Key
 from switchover.routing.candidate_failure import (
@@ -71,7 +71,9 @@ class Fallback:
     ``on_candidate_failure`` is called once, beside the requests, and the candidate not at all.
     It ends with the next change of who serves, such as the rollback: then all begins anew. It
     also ends when the rollback could not be started, so that the next failure tries again.
-    Without ``on_candidate_failure`` there are no incidents.
+    Without ``on_candidate_failure`` there are no incidents. Past the point of no return the
+    rollback is refused (``PointOfNoReturn``): there are none either until somebody else serves,
+    and each request is answered as in every other mode.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Fallback:
         self.incident = ""
         self.counters: Counter[str] = Counter()
         self._turned = router.turned
+        self._passed = -1
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
 
@@ -118,7 +121,8 @@ class Fallback:
         broken = self.breaker.failing >= self._after or self.breaker.state == "open"
         with self._lock:
             # Where somebody else serves by now, a failure from before is old news.
-            if self.incident or self._turned > decision.epoch or not broken:
+            settled = self.incident or self._passed == self._turned
+            if settled or self._turned > decision.epoch or not broken:
                 return
             self.incident = incident = f"{self._router.migration}-candidate-{self._turned}"
             self.counters["incidents"] += 1
@@ -165,6 +169,10 @@ class Fallback:
             try:
                 tell(report, failure, loop)
                 return
+            except PointOfNoReturn as error:
+                _log.error("%s: %s", failure.incident, error)
+                self._go_on(failure)
+                return
             except Exception:
                 _log.exception(
                     "%s: starting the rollback failed, attempt %d of %d",
@@ -181,3 +189,9 @@ class Fallback:
         with self._lock:
             if self.incident == failure.incident:
                 self.incident = ""
+
+    def _go_on(self, failure: CandidateFailure) -> None:
+        """Leave the candidate to serve, and ask for no rollback again before the next turn."""
+        with self._lock:
+            if self.incident == failure.incident:
+                self.incident, self._passed = "", self._turned

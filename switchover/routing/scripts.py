@@ -37,14 +37,22 @@ return {{'written'}}
 """
 
 #: Arguments: halt id, the epoch to beat besides the stored one, the new document and the halt
-#: document, each as what stands before and after its epoch. The epoch is filled in here, so
+#: document, each as what stands before and after its epoch, ``1`` to insist on it past the point
+#: of no return. The epoch is filled in here, so
 #: that no concurrent write can come between and a halt is carried out at the first attempt.
 #: Outcomes: written, halt document · stands, halt document (this id was carried out before, or
-#: another one is in force).
+#: another one is in force) · passed (the stored document is past the point of no return).
 HALT = f"""
 if redis.call('HGET', KEYS[1], 'halt_latest') == ARGV[1]
     or (redis.call('HGET', KEYS[1], 'halt') or '') ~= '' then
   return {{'stands', redis.call('HGET', KEYS[1], 'halt_document')}}
+end
+if ARGV[7] ~= '1' then
+  -- A document that can't be read forbids nothing.
+  local readable, before = pcall(cjson.decode, redis.call('HGET', KEYS[1], 'document') or '')
+  if readable and type(before) == 'table' and before['no_return'] == true then
+    return {{'passed'}}
+  end
 end
 local stored = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0') or 0
 local epoch = string.format('%.0f', math.max(stored, tonumber(ARGV[2])) + 1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from switchover.connection import open_client, reaching_redis, redis_key, text
-from switchover.errors import InputError, StaleEpoch
-from switchover.machine.propagation import Acknowledgement, Halt, Propagation
+from switchover.errors import InputError, PointOfNoReturn, StaleEpoch
+from switchover.machine.propagation import Acknowledgement, Halt, Propagation, Routed
 from switchover.machine.snapshot import Snapshot
 from switchover.routing.scripts import HALT, WRITE
 
@@ -26,8 +27,9 @@ def halted_snapshot(before: Snapshot, halt_id: str, epoch: int) -> Snapshot:
     The candidate's feature flags follow the split, and so go off with it.
     """
     return replace(
-        before, epoch=epoch, mode="emergency_rollback", split=0, shadow=0, halt=halt_id, turned=0
-    )
+        before, epoch=epoch, mode="emergency_rollback", split=0, shadow=0, halt=halt_id, turned=0,
+        no_return=False,
+    )  # fmt: skip
 
 
 def halt_refusal(snapshot: Snapshot, stored: int, halt: str) -> StaleEpoch:
@@ -110,12 +112,21 @@ class RedisRoutingStore:
             ) from error
 
     def halt(
-        self, migration: str, *, halt_id: str, actor: str, reason: str, at: float, trigger: str = ""
+        self,
+        migration: str,
+        *,
+        halt_id: str,
+        actor: str,
+        reason: str,
+        at: float,
+        trigger: str = "",
+        insist: bool = False,
     ) -> Halt:
         """Send everything to legacy now, whatever is stored; give the halt that stands.
 
         The same ``halt_id`` again gives the halt it made and changes nothing, even when that
         halt is over by now. While another halt is in force, that one stays and is given.
+        ``PointOfNoReturn`` where the stored document says that it is passed, without ``insist``.
         """
         before = halted_snapshot(self._before(migration), halt_id, 0)
         record = Halt(halt_id, actor, reason, at, 0, trigger)
@@ -126,7 +137,10 @@ class RedisRoutingStore:
             self._highest(migration),
             *_around_epoch(lambda epoch: replace(before, epoch=epoch).to_json()),
             *_around_epoch(lambda epoch: replace(record, epoch=epoch).to_json()),
+            int(insist),
         )
+        if answer[0] == "passed":
+            raise PointOfNoReturn(migration)
         return Halt.from_json(answer[1])
 
     def _before(self, migration: str) -> Snapshot:
@@ -149,6 +163,24 @@ class RedisRoutingStore:
                 redis_key(migration, "routing"), "halt", "halt_document"
             )
         return Halt.from_json(text(record)) if halt and record else None
+
+    def routed(self, migrations: Sequence[str]) -> dict[str, Routed]:
+        """Document and halt of many in one round trip; unreadable ones are left out."""
+        with reaching_redis(self._address):
+            pipeline = self._client.pipeline(transaction=False)
+            for migration in migrations:
+                fields = ("document", "halt", "halt_document")
+                pipeline.hmget(redis_key(migration, "routing"), *fields)
+            answers = pipeline.execute()
+        found = {}
+        for migration, (document, halt, record) in zip(migrations, answers, strict=True):
+            # Whoever reads an unreadable one by itself is told what is wrong with it.
+            with suppress(ValueError):
+                found[migration] = Routed(
+                    None if document is None else Snapshot.from_json(text(document)),
+                    Halt.from_json(text(record)) if halt and record else None,
+                )
+        return found
 
     def acknowledgements(self, migration: str) -> tuple[Acknowledgement, ...]:
         """What every live router serves; one that was silent for 10 s is not live."""

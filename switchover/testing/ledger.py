@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from switchover.canonical import canonical, digest_of
-from switchover.errors import InputError, LostRace
+from switchover.errors import InputError, LostRace, UnknownMigration
 from switchover.judge.block import Block, Tally
 from switchover.judge.sample import Sample
 from switchover.ledger.chain import Chain, Link, stamp
@@ -25,13 +25,16 @@ from switchover.ports import (
     Effect,
     Entry,
     Fold,
+    Freeze,
     Ingested,
     Ledger,
     Part,
     Record,
     StageTally,
+    Standing,
     StoredPlan,
 )
+from switchover.testing.freezes import InMemoryFreezes
 
 _NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -77,6 +80,7 @@ class InMemoryLedger:
         self._effects: dict[str, _Queued] = {}
         self._blocks: set[str] = set()
         self._samples: set[str] = set()
+        self._freezes = InMemoryFreezes()
 
     def create(
         self,
@@ -138,6 +142,15 @@ class InMemoryLedger:
         """Every migration's state, by name."""
         with self._lock:
             return [self.read(slug).state for slug in sorted(self._migrations)]
+
+    def standings(self, migrations: Sequence[str]) -> dict[str, Standing]:
+        """State, newest plan, cursor and evidence of many, of one moment."""
+        with self._lock:
+            return {
+                slug: Standing(self.read(slug), self.cursor(slug), self.evidence(slug))
+                for slug in migrations
+                if slug in self._migrations
+            }
 
     def entries(self, migration: str, after: int = 0, limit: int | None = None) -> list[Entry]:
         """Entries with a revision above ``after``, in order."""
@@ -248,6 +261,21 @@ class InMemoryLedger:
         with self._lock:
             return list(self._known(migration).samples.get(attempt, ()))
 
+    def freeze(self, stop: Freeze) -> Freeze:
+        """Stop a scope; gives the stop that holds."""
+        with self._lock:
+            return self._freezes.add(stop)
+
+    def unfreeze(self, scope: str, *, at: datetime, actor: str) -> Freeze | None:
+        """Lift the stop of a scope."""
+        with self._lock:
+            return self._freezes.lift(scope, at, actor)
+
+    def freezes(self, *, lifted: bool = False) -> list[Freeze]:
+        """The stops that nobody lifted, or all."""
+        with self._lock:
+            return self._freezes.listing(lifted)
+
     def claim_effects(self, *, now: datetime, lease: float, limit: int = 20) -> list[Effect]:
         """Lease what is due, oldest first."""
         with self._lock:
@@ -303,9 +331,7 @@ class InMemoryLedger:
 
     def _known(self, migration: str) -> _Migration:
         if migration not in self._migrations:
-            raise InputError(
-                f"there is no migration {migration!r} in the ledger; see: switchover list"
-            )
+            raise UnknownMigration(migration)
         return self._migrations[migration]
 
     def _effect(self, key: str) -> _Queued:
@@ -319,7 +345,8 @@ class InMemoryLedger:
         for position, effect in enumerate(effects):
             if effect.key not in self._effects and effect.key not in queued:
                 order = (stamp(at), slug, revision, position)
-                queued[effect.key] = _Queued(_copy_effect(effect), slug, order)
+                copied = _copy_effect(effect)
+                queued[effect.key] = _Queued(copied, slug, order, retry_at=effect.not_before)
         return queued
 
 

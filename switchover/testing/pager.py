@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from switchover.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,19 @@ class MemoryPager:
         self.messages: list[Message] = []
         self.error: Exception | None = None
         self._lock = threading.Lock()
+
+    def update(
+        self, channel: str, thread: str, text: str, blocks: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Replace the message; ``InputError`` when there is none."""
+        with self._lock:
+            if self.error is not None:
+                raise self.error
+            for place, message in enumerate(self.messages):
+                if (message.id, message.channel) == (thread, channel):
+                    self.messages[place] = replace(message, text=text, blocks=tuple(blocks))
+                    return
+            raise InputError(f"there is no message {thread} in {channel}")
 
     def post(
         self,

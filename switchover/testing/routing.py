@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from switchover.errors import StaleEpoch
+from switchover.errors import PointOfNoReturn, StaleEpoch
 from switchover.judge.block import Block
-from switchover.judge.heartbeat import Heartbeat
+from switchover.judge.heartbeat import Heartbeat, Inbox
 from switchover.judge.sample import Sample
-from switchover.machine.propagation import Acknowledgement, Halt, Propagation
+from switchover.machine.propagation import Acknowledgement, Halt, Propagation, Routed
 from switchover.machine.snapshot import Snapshot
 from switchover.observe.stream import BEGINNING, entry_number, readable_block, readable_sample
 from switchover.routing.store import SAFE_MODES, halt_refusal, halted_snapshot
@@ -48,7 +48,15 @@ class InMemoryRoutingStore:
         return self._documents.get(migration)
 
     def halt(
-        self, migration: str, *, halt_id: str, actor: str, reason: str, at: float, trigger: str = ""
+        self,
+        migration: str,
+        *,
+        halt_id: str,
+        actor: str,
+        reason: str,
+        at: float,
+        trigger: str = "",
+        insist: bool = False,
     ) -> Halt:
         """Send everything to legacy now; give the halt that stands."""
         with self._lock:
@@ -56,6 +64,8 @@ class InMemoryRoutingStore:
             if latest and (latest.id == halt_id or migration in self._in_force):
                 return latest
             before = self._documents.get(migration) or Snapshot(migration, 0)
+            if before.no_return and not insist:
+                raise PointOfNoReturn(migration)
             acknowledged = (ack.epoch for ack in self._routers.get(migration, {}).values())
             epoch = max(before.epoch, *acknowledged, 0) + 1
             halt = Halt(halt_id, actor, reason, at, epoch, trigger)
@@ -66,6 +76,10 @@ class InMemoryRoutingStore:
     def halted(self, migration: str) -> Halt | None:
         """The halt in force."""
         return self._in_force.get(migration)
+
+    def routed(self, migrations: Sequence[str]) -> dict[str, Routed]:
+        """Document and halt of many."""
+        return {each: Routed(self.read(each), self.halted(each)) for each in migrations}
 
     def acknowledge(self, migration: str, router: str, epoch: int, at: float) -> None:
         """Say as ``router`` that it serves ``epoch`` since ``at``."""
@@ -121,6 +135,17 @@ class InMemoryBlockStream:
                 replace(heartbeat, silent=heartbeat.silent + time.monotonic() - at)
                 for at, heartbeat in self._heartbeats.get(migration, {}).values()
             ]
+
+    def inboxes(self, migrations: Sequence[str]) -> dict[str, Inbox]:
+        """What waits of many."""
+        return {
+            each: Inbox(
+                len(self._entries.get(each, ())),
+                len(self.mismatches.get(each, ())),
+                tuple(self.heartbeats(each)),
+            )
+            for each in migrations
+        }
 
     def forget(self, migration: str, heartbeats: Iterable[Heartbeat]) -> None:
         """Drop these heartbeats, unless their recorders have said something else since."""

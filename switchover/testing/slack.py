@@ -6,16 +6,19 @@ import json
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from switchover.testing.slack_click import SlackClick, click_payload, signed_click
 from switchover.testing.stand_in import StandInServer
 
 _SCOPES = {
     "chat.postMessage": "chat:write",
+    "chat.update": "chat:write",
     "conversations.history": "channels:history",
     "conversations.replies": "channels:history",
     "conversations.list": "channels:read",
@@ -41,7 +44,9 @@ class SlackServer:
     """A stand-in for Slack's Web API; use it as a context manager.
 
     ``messages`` holds what was posted; ``calls`` counts the calls by method; the troubles in
-    ``troubles[method]`` are handed out one by one before right answers are.
+    ``troubles[method]`` are handed out one by one before right answers are. ``click`` sends
+    what Slack sends when somebody clicks a button; what the app then tells them is in
+    ``answers``, by address.
     """
 
     token: str = "xoxb-stand-in-token"
@@ -51,6 +56,8 @@ class SlackServer:
     calls: dict[str, int] = field(default_factory=dict)
     troubles: dict[str, deque[Trouble]] = field(default_factory=dict)
     page: int = 100
+    signing_secret: str = "stand-in-signing-secret"
+    answers: list[dict[str, Any]] = field(default_factory=list)
     _server: StandInServer | None = None
     _lock: Any = field(default_factory=threading.Lock)
 
@@ -63,6 +70,15 @@ class SlackServer:
     def trouble(self, method: str, *troubles: Trouble) -> None:
         """Answer the next calls of ``method`` with these."""
         self.troubles.setdefault(method, deque()).extend(troubles)
+
+    def click(
+        self, url: str, message: Mapping[str, Any], action: str, user: str, reason: str = ""
+    ) -> SlackClick:
+        """A signed click by ``user`` on the button ``action`` of ``message``, to be sent to the
+        app at ``url``."""
+        answer_url = f"{self.base_url.removesuffix('api/')}actions/{user}"
+        payload = click_payload(message, action, user, reason, answer_url)
+        return signed_click(url, self.signing_secret, payload)
 
     def __enter__(self) -> Self:
         self._server = StandInServer(("127.0.0.1", 0), self._handler())
@@ -95,6 +111,8 @@ class SlackServer:
             return self._list(body)
         if method == "chat.postMessage":
             return self._post(body)
+        if method == "chat.update":
+            return self._update(body)
         return self._read(method, body)
 
     def _list(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -122,6 +140,16 @@ class SlackServer:
         }
         self.messages.append(message)
         return {"ok": True, "ts": message["ts"], "channel": channel}
+
+    def _update(self, body: dict[str, Any]) -> dict[str, Any]:
+        for message in self.messages:
+            if (message["channel"], message["ts"]) == (body.get("channel"), body.get("ts")):
+                refusal = _refusal(body)
+                if refusal:
+                    return _no(refusal)
+                message.update(text=body.get("text", ""), blocks=body.get("blocks") or [])
+                return {"ok": True, "ts": message["ts"], "channel": message["channel"]}
+        return _no("message_not_found")
 
     def _read(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
         channel, thread = body.get("channel"), body.get("ts")
@@ -159,6 +187,11 @@ class SlackServer:
                     body.update(json.loads(raw or "{}"))
                 else:
                     body.update(parse_qsl(raw))
+                if address.path.startswith("/actions/"):
+                    with slack._lock:
+                        slack.answers.append({"user": method, **body})
+                    self._reply(None, {"ok": True})
+                    return
                 with slack._lock:
                     slack.calls[method] = slack.calls.get(method, 0) + 1
                     waiting = slack.troubles.get(method)

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from switchover.wiring.build import build_context, build_ledger
-from switchover.wiring.handlers import open_launcher
+from switchover.wiring.build import (
+    build_announcements,
+    build_context,
+    build_events,
+    build_ledger,
+)
+from switchover.wiring.handlers import open_launcher, open_schedules
 from switchover.wiring.settings import Settings, load_settings
 
-__all__ = ["Settings", "build_context", "build_ledger", "load_settings", "open_launcher"]
+__all__ = [
+    "Settings",
+    "build_announcements",
+    "build_context",
+    "build_events",
+    "build_ledger",
+    "load_settings",
+    "open_launcher",
+    "open_schedules",
+]

@@ -11,6 +11,9 @@ from switchover.wiring.lazy import LazyAdapters, LazyChecks, LazyData, open_item
 from switchover.wiring.settings import Settings
 
 if TYPE_CHECKING:
+    from switchover.launcher.prefect_events import PrefectEvents
+    from switchover.ledger.announcements import SqlAnnouncements
+    from switchover.ledger.approvers import SqlApprovers
     from switchover.ledger.repository import SqlLedger
     from switchover.plan.spec import Plan
     from switchover.ports import TrafficSplits
@@ -43,6 +46,7 @@ def build_context(settings: Settings) -> Context:
         splits=splits,
         items=ItemPorts(open_items, RedisItemTracker(settings.redis_url)),
         sources=sources,
+        approvers=build_approvers(ledger),
     )
 
 
@@ -51,3 +55,26 @@ def build_ledger(settings: Settings) -> SqlLedger:
     from switchover.ledger.repository import SqlLedger
 
     return SqlLedger(settings.database_url, key=settings.audit_key)
+
+
+def build_approvers(ledger: SqlLedger) -> SqlApprovers:
+    """The register of approvers, beside the ledger."""
+    from switchover.ledger.approvers import SqlApprovers
+
+    return SqlApprovers(ledger)
+
+
+def build_announcements(settings: Settings) -> SqlAnnouncements:
+    """Up to where the ledger was announced."""
+    from switchover.ledger.announcements import SqlAnnouncements
+
+    return SqlAnnouncements(build_ledger(settings).engine)
+
+
+def build_events(settings: Settings) -> PrefectEvents:
+    """Prefect's events. Nobody waits for them, so it is asked with little patience."""
+    from switchover.launcher.prefect_events import PrefectEvents
+    from switchover.launcher.session import PrefectSession
+
+    auth = settings.prefect_auth or None
+    return PrefectEvents(PrefectSession(settings.prefect_api_url, auth, 3.0))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchover.engine.context import Handler
 from switchover.errors import DependencyUnavailable
+from switchover.machine.state import Phase
 from switchover.plan.load import restore_plan
 from switchover.plan.stages import compile_stages
 from switchover.ports import Effect, Ledger
@@ -15,7 +16,9 @@ from switchover.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from switchover.incidents.record import Incident
+    from switchover.incidents.slack import SlackPager
     from switchover.launcher.prefect_api import PrefectLauncher
+    from switchover.launcher.prefect_schedules import PrefectSchedules
 
 
 def handlers(settings: Settings, ledger: Ledger) -> Mapping[str, Handler]:
@@ -24,10 +27,13 @@ def handlers(settings: Settings, ledger: Ledger) -> Mapping[str, Handler]:
     return {
         "start_flow": runs.start_flow,
         "end_approval": runs.end_approval,
+        "release_step": runs.release_step,
+        "forget_code": runs.forget_code,
         "incident_report": messages.incident_report,
         "page": messages.page,
         "page_update": messages.page_update,
         "ask_people": messages.ask_people,
+        "ask_update": messages.ask_update,
         "notice": messages.notice,
     }
 
@@ -50,6 +56,13 @@ def _row(ledger: Ledger, migration: str, key: str) -> dict[str, Any] | None:
     return next((row for row in ledger.effects(migration) if row["key"] == key), None)
 
 
+def open_schedules(settings: Settings) -> PrefectSchedules:
+    """The client that brings plans' schedules to Prefect; it is the caller's to close."""
+    from switchover.launcher.prefect_schedules import PrefectSchedules
+
+    return PrefectSchedules(settings.prefect_api_url, settings.prefect_auth or None)
+
+
 class _Runs:
     """Effects on Prefect."""
 
@@ -66,12 +79,7 @@ class _Runs:
 
     def end_approval(self, effect: Effect) -> dict[str, Any]:
         """Let the waiting run end. It asks the ledger first, so its input is never used."""
-        migration, approval = effect.payload["migration"], effect.payload["approval"]
-        start = _row(self._ledger, migration, f"{approval}:run")
-        if start is not None and start["status"] != "done":
-            # Perhaps started, by a process that ended before it could say so.
-            raise DependencyUnavailable("Prefect", "the approve run is not known to be started yet")
-        run = ((start or {}).get("result") or {}).get("run")
+        run = self._approve_run(effect)
         if run is None:
             return {"ended": None}
         with closing(self._launcher()) as launcher:
@@ -82,6 +90,43 @@ class _Runs:
         if kind in ("SCHEDULED", "PENDING", "RUNNING"):
             raise DependencyUnavailable("Prefect", f"the approve run is still {name}")
         return {"ended": run}
+
+    def release_step(self, effect: Effect) -> dict[str, Any]:
+        """Start an advance for an approved step that was not taken: the run that should have
+        done it has died."""
+        migration = effect.payload["migration"]
+        state = self._ledger.read(migration).state
+        current = state.approval
+        if (
+            state.phase is not Phase.AWAITING_APPROVAL
+            or current is None
+            or (current.id, current.status) != (effect.payload["approval"], "approved")
+        ):
+            return {"skipped": "the step was taken, or is not allowed any more"}
+        parameters = {"migration": migration, "actor": effect.payload["actor"]}
+        with closing(self._launcher()) as launcher:
+            return {"run": launcher.start("advance/advance", parameters, effect.key)}
+
+    def forget_code(self, effect: Effect) -> dict[str, Any]:
+        """Delete approval codes that were typed into Prefect's form from its database, once
+        nobody can type one any more."""
+        run = self._approve_run(effect)
+        if run is None:
+            return {"forgotten": 0}
+        with closing(self._launcher()) as launcher:
+            kind, name, _ = launcher.state(run)
+            if kind == "PAUSED":
+                raise DependencyUnavailable("Prefect", f"the approve run is still {name}")
+            return {"forgotten": launcher.forget_input(run)}
+
+    def _approve_run(self, effect: Effect) -> str | None:
+        """The run that waits for the approval; None when none was asked for."""
+        migration, approval = effect.payload["migration"], effect.payload["approval"]
+        start = _row(self._ledger, migration, f"{approval}:run")
+        if start is not None and start["status"] != "done":
+            # Perhaps started, by a process that ended before it could say so.
+            raise DependencyUnavailable("Prefect", "the approve run is not known to be started yet")
+        return ((start or {}).get("result") or {}).get("run")
 
     def _launcher(self) -> PrefectLauncher:
         return open_launcher(self._settings)
@@ -121,26 +166,50 @@ class _Messages:
 
     def ask_people(self, effect: Effect) -> dict[str, Any]:
         """Show the channel what waits for approval, with its evidence."""
+        return self._post(effect, *self._approval(effect))
+
+    def ask_update(self, effect: Effect) -> dict[str, Any]:
+        """Show in that message how the request stands now, whichever change ordered it."""
+        if not self._settings.slack_token:
+            return {"skipped": "SWITCHOVER_SLACK_TOKEN is not set"}
+        migration, approval = effect.payload["migration"], effect.payload["approval"]
+        asked = _result(self._ledger, migration, f"{approval}:ask")
+        if not asked:
+            raise DependencyUnavailable("Slack", "the request's message is not sent yet")
+        if "thread" not in asked:
+            return {"skipped": "the request's message was not sent"}
+        text, blocks = self._approval(effect)
+        self._pager().update(effect.payload["channel"], asked["thread"], text, blocks)
+        return {"thread": asked["thread"]}
+
+    def _approval(self, effect: Effect) -> tuple[str, Sequence[Mapping[str, Any]]]:
+        """The request's message as it has to look now."""
+        from switchover.incidents.approval_request import approval_request
         from switchover.incidents.slack_blocks import approval_blocks, approval_text
 
-        migration, approval = effect.payload["migration"], effect.payload["approval"]
-        plan = restore_plan(self._ledger.read(migration).plan.document)
-        request = next(
-            entry.payload
-            for entry in self._ledger.entries(migration)
-            if entry.kind == "approval_requested" and entry.payload["id"] == approval
-        )
-        stage = compile_stages(plan)[request["stage"]].title
+        migration = effect.payload["migration"]
+        record = self._ledger.read(migration)
+        plan = restore_plan(record.plan.document)
+        request = approval_request(self._ledger.entries(migration), effect.payload["approval"])
+        following = compile_stages(plan)[request.stage]
+        stage = following.title
+        policy = plan.approvals
+        barred = policy.barred(record.state.started_by) if policy else ""
         blocks = approval_blocks(
             migration=migration,
             title=plan.title,
             stage=stage,
-            request=approval,
-            expires_at=request["expires_at"],
-            approvers=plan.approvals.approvers if plan.approvals else (),
-            reading=request["reading"],
+            request=request.id,
+            expires_at=request.expires_at,
+            approvers=[name for name in (policy.people if policy else ()) if name != barred],
+            reading=request.reading,
+            voters=request.voters,
+            missing=policy.missing(request.voters, barred) if policy else (),
+            settled=request.sentence,
+            buttons=bool(self._settings.slack_signing_secret),
+            warning=following.warning,
         )
-        return self._post(effect, approval_text(migration, stage), blocks)
+        return approval_text(migration, stage), blocks
 
     def notice(self, effect: Effect) -> dict[str, Any]:
         """Post a plain notice."""
@@ -157,10 +226,13 @@ class _Messages:
     ) -> dict[str, Any]:
         if not self._settings.slack_token:
             return {"skipped": "SWITCHOVER_SLACK_TOKEN is not set"}
+        channel = effect.payload["channel"]
+        return {"thread": self._pager().post(effect.key, channel, text, blocks, thread)}
+
+    def _pager(self) -> SlackPager:
         from switchover.incidents.slack import SlackPager
 
-        pager = SlackPager(self._settings.slack_token, self._settings.slack_api_url or None)
-        return {"thread": pager.post(effect.key, effect.payload["channel"], text, blocks, thread)}
+        return SlackPager(self._settings.slack_token, self._settings.slack_api_url or None)
 
     def _incident(self, effect: Effect) -> Incident:
         from switchover.incidents.record import incident_of

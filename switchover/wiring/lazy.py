@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from switchover.plan.spec import Check, Consumer, DataCheck, Plan
 from switchover.plan.work_items import ItemTable
-from switchover.ports import CheckResult, ItemStore, MetricSource
+from switchover.ports import CheckResult, ItemStore, MetricSource, RecordedPart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection
+
+    from switchover.contracts.validate import RecordedAdapterValidator
 
 
 class LazyChecks:
@@ -30,13 +32,26 @@ class LazyChecks:
 
 
 class LazyAdapters:
-    """Adapter validation over recordings."""
+    """Adapter validation; see :class:`switchover.contracts.validate.RecordedAdapterValidator`."""
 
-    def validate(self, consumer: Consumer, directory: str) -> CheckResult:
-        """Validate; see :class:`switchover.contracts.validate.RecordedAdapterValidator`."""
+    def parts(self, consumer: Consumer, directory: str) -> list[RecordedPart]:
+        """Where the recordings are parted."""
+        return self._real().parts(consumer, directory)
+
+    def examine(self, consumer: Consumer, directory: str, part: RecordedPart) -> dict[str, Any]:
+        """What one part shows."""
+        return self._real().examine(consumer, directory, part)
+
+    def conclude(
+        self, consumer: Consumer, directory: str, found: Sequence[Mapping[str, Any]], seconds: float
+    ) -> CheckResult:
+        """The result."""
+        return self._real().conclude(consumer, directory, found, seconds)
+
+    def _real(self) -> RecordedAdapterValidator:
         from switchover.contracts.validate import RecordedAdapterValidator
 
-        return RecordedAdapterValidator().validate(consumer, directory)
+        return RecordedAdapterValidator()
 
 
 class LazyData:

@@ -24,11 +24,14 @@ class Settings:
     prefect_api_url: str
     prefect_auth: str = field(repr=False)
     slack_token: str = field(repr=False)
+    slack_signing_secret: str = field(repr=False)
     slack_api_url: str
     incidents_dir: Path
     allow_commands: frozenset[str]
     audit_key: bytes | None = field(repr=False)
     actor: str
+    task_runner: str = "threads"
+    dask_address: str = ""
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -46,11 +49,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         prefect_api_url=values.get("PREFECT_API_URL", "http://127.0.0.1:4200/api"),
         prefect_auth=values.get("PREFECT_API_AUTH_STRING", ""),
         slack_token=values.get("SWITCHOVER_SLACK_TOKEN", ""),
+        slack_signing_secret=values.get("SWITCHOVER_SLACK_SIGNING_SECRET", ""),
         slack_api_url=values.get("SWITCHOVER_SLACK_API_URL", ""),
         incidents_dir=Path(values.get("SWITCHOVER_INCIDENTS_DIR", "docs/incidents")).absolute(),
         allow_commands=frozenset(name for name in allowed.split(",") if name),
         audit_key=key.encode() if key else None,
         actor=values.get("SWITCHOVER_ACTOR", "") or _user(),
+        task_runner=values.get("SWITCHOVER_TASK_RUNNER", "") or "threads",
+        dask_address=values.get("SWITCHOVER_DASK_ADDRESS", ""),
     )
 
 

@@ -190,3 +190,20 @@ def test_foreign_heartbeats_are_left_out(redis_url: str, name: str) -> None:
         client.hset(f"switchover:{{{name}}}:recorders", "b", f"1 {broken}")
         assert client.ttl(f"switchover:{{{name}}}:recorders") > 86_400
     assert [said.recorder for said in stream.heartbeats(name)] == ["a"]
+
+
+@pytest.mark.req("P10", "O1")
+def test_what_waits_of_many_is_counted_in_one_look(stream: Stream, name: str) -> None:
+    """Blocks, samples and heartbeats by migration; what was trimmed waits no more."""
+    busy, idle = f"{name}-busy", f"{name}-idle"
+    fill(stream, busy, 1, 2, 3)
+    stream.append_mismatches(busy, ["{}"])
+    stream.say(busy, Heartbeat("r", 3, 0, 5.0, 0.0, "host:1"))
+    found = stream.inboxes([busy, idle])
+    assert (found[busy].blocks, found[busy].mismatches) == (3, 1)
+    assert [said.recorder for said in found[busy].heartbeats] == ["r"]
+    assert (found[idle].blocks, found[idle].mismatches, found[idle].heartbeats) == (0, 0, ())
+    _, cursor, _ = stream.read(busy, "", 10)
+    stream.trim(busy, cursor)
+    assert stream.inboxes([busy])[busy].blocks == 0
+    assert stream.inboxes([]) == {}

@@ -243,3 +243,22 @@ def test_what_is_read_can_be_changed_without_changing_the_ledger(ledger: Ledger)
     assert ledger.entries("mood")[0].payload["actor"] == "ann"
     assert ledger.claim_effects(now=NOON, lease=0)[0].payload == {"a": [1]}
     assert verify(ledger) == []
+
+
+@pytest.mark.req("P10", "K6")
+def test_many_are_read_at_once_as_each_by_itself(ledger: Ledger) -> None:
+    """Newest state, newest plan, cursor and evidence; a name that nobody knows is left out."""
+    for name in ("a", "b", "c"):
+        begin_migration(ledger, name, at=NOON)
+    newer = StoredPlan(2, digest_of({"new": 1}), {"new": 1}, "plans")
+    ledger.append("b", 1, _note(), at=NOON, actor="ann", plan=newer)
+    ledger.ingest("c", (), "5-0", lambda *_: {"stage": 1}, always=True)
+    found = ledger.standings(["c", "b", "a", "nobody"])
+    assert sorted(found) == ["a", "b", "c"]
+    for name, each in found.items():
+        assert each.record == ledger.read(name)
+        assert each.cursor == ledger.cursor(name)
+        assert each.evidence == ledger.evidence(name)
+    assert found["b"].record.plan == newer
+    assert (found["c"].cursor, found["c"].evidence) == ("5-0", {"stage": 1})
+    assert ledger.standings([]) == {}

@@ -100,3 +100,17 @@ def test_concurrent_claims_never_share_an_effect(ledger: Ledger) -> None:
     with ThreadPoolExecutor(4) as pool:
         claimed = sorted(key for keys in pool.map(drain, range(4)) for key in keys)
     assert claimed == [effect.key for effect in wanted]
+
+
+@pytest.mark.req("P10")
+def test_an_effect_for_later_is_claimed_then_and_once(ledger: Ledger) -> None:
+    """It waits without hindering the others."""
+    later = NOON + timedelta(minutes=2)
+    pair = [Effect("late", "file", {}, not_before=later), Effect("soon", "file", {})]
+    begin_migration(ledger, at=NOON, effects=pair)
+    assert [effect.key for effect in ledger.claim_effects(now=NOON, lease=30)] == ["soon"]
+    ledger.finish_effect("soon", {})
+    just_before = later - timedelta(microseconds=1)
+    assert ledger.claim_effects(now=just_before, lease=30) == []
+    assert [effect.key for effect in ledger.claim_effects(now=later, lease=30)] == ["late"]
+    assert ledger.claim_effects(now=later, lease=30) == []

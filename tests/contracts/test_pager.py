@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from switchover.errors import DependencyUnavailable
+from switchover.errors import DependencyUnavailable, InputError
 from switchover.incidents.slack import SlackPager
 from switchover.ports import Pager
 from switchover.testing.pager import MemoryPager
@@ -98,3 +98,19 @@ def test_failure_is_named_and_the_retry_sends(subject: Subject) -> None:
     subject.mend()
     subject.pager.post("k1", "#mood-migration", "rolled back", BLOCKS)
     assert len(subject.sent()) == 1
+
+
+@pytest.mark.req("P6")
+def test_a_message_is_replaced_and_not_sent_again(subject: Subject) -> None:
+    """Once or twice, by whatever pager: the same message says something else."""
+    thread = subject.pager.post("k1", "#mood-migration", "wanted", BLOCKS)
+    for _ in range(2):
+        subject.again().update("#mood-migration", thread, "settled", BLOCKS)
+    assert subject.sent() == [("settled", None)]
+
+
+@pytest.mark.req("P6")
+def test_a_message_that_is_not_there_is_bad_input(subject: Subject) -> None:
+    """No retry can mend it."""
+    with pytest.raises(InputError):
+        subject.pager.update("#mood-migration", "1.000001", "settled", BLOCKS)

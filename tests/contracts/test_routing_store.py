@@ -262,3 +262,29 @@ def test_a_halt_turns_the_traffic_where_the_stream_is_broken(redis_url: str, nam
     stored = store.read(name)
     assert stored is not None
     assert stored.mode == "emergency_rollback"
+
+
+@pytest.mark.req("P10", "INV3")
+def test_many_are_read_at_once_as_each_by_itself(store: RoutingStore, name: str) -> None:
+    """Documents, halts, and the lack of both; in one look."""
+    names = [f"{name}-{part}" for part in ("none", "served", "halted")]
+    store.write(Snapshot(names[1], 3, "gradual", 1_234))
+    store.write(Snapshot(names[2], 3, "gradual", 1_234))
+    pull(store, names[2])
+    found = store.routed(names)
+    assert {each: (seen.snapshot, seen.halt) for each, seen in found.items()} == {
+        each: (store.read(each), store.halted(each)) for each in names
+    }
+    assert store.routed([]) == {}
+
+
+@pytest.mark.req("P10")
+def test_an_unreadable_document_is_left_out_of_many(redis_url: str, name: str) -> None:
+    """The others are read; whoever asks for that one alone is told what is wrong."""
+    store = RedisRoutingStore(redis_url)
+    store.write(Snapshot(f"{name}-good", 3))
+    with redis.Redis.from_url(redis_url) as client:
+        client.hset(f"switchover:{{{name}}}:routing", mapping={"epoch": 1, "document": "{"})
+    assert list(store.routed([name, f"{name}-good"])) == [f"{name}-good"]
+    with pytest.raises(InputError, match="unreadable"):
+        store.read(name)

@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import os
-import re
-import signal
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from switchover.engine.advance import take_step
 from switchover.engine.approve import decide_approval
 from switchover.engine.assess import due
-from switchover.engine.context import Context, Handler
+from switchover.engine.context import Case, Context, Handler, ItemPorts
 from switchover.engine.drain import drain
-from switchover.engine.monitor import look, watched
-from switchover.engine.project import snapshot_of
+from switchover.engine.monitor import discard, look, watched
 from switchover.engine.start import start
 from switchover.engine.work import record_data, record_work
 from switchover.errors import InputError
+from switchover.integrity.items import SqlItemStore
 from switchover.judge.block import Block
-from switchover.ledger import SqlLedger, verify
+from switchover.ledger import SqlLedger
 from switchover.machine.action import Ask, CheckData, Enter, Wait, Work
-from switchover.machine.snapshot import Snapshot
 from switchover.machine.state import TERMINAL, State
 from switchover.observe.stream import RedisBlockStream
 from switchover.plan.load import LoadedPlan, digest, restore_plan
 from switchover.ports import CheckResult
+from switchover.routing.item_tracker import RedisItemTracker
 from switchover.routing.store import RedisRoutingStore
 from switchover.wiring.handlers import handlers
 from switchover.wiring.settings import load_settings
+from tests.faults.file_proxy import FileProxy
+from tests.faults.fuse import Fuse
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC).timestamp()
 #: Observations in one block of traffic; each stage gets one block per system.
@@ -64,6 +66,7 @@ PLAN: dict[str, Any] = {
     "approvals": {"approvers": ["ada", "bo"], "expires": "10h"},
     "notify": {"slack_channel": "#mood-migration"},
     "rollback": {"flags": ["new-format"]},
+    "proxies": [{"kind": "haproxy", "address": "127.0.0.1:1"}],
 }  # fmt: skip
 
 
@@ -93,48 +96,40 @@ class FileClock:
         new.replace(self._file)
 
 
-class Fuse:
-    """Kills this process after the N-th write that it lets through; 0 never does."""
+class Doors(NamedTuple):
+    """How the stand-ins of Slack and Prefect are reached from another process."""
 
-    def __init__(self, kill_at: int = 0) -> None:
-        self.kill_at, self.names = kill_at, list[str]()
-
-    def guard(self, target: Any, *methods: str) -> Any:
-        """``target``, whose ``methods`` count."""
-        return _Guarded(self, target, frozenset(methods))
-
-    def call(self, name: str, work: Callable[..., Any], *args: Any, **words: Any) -> Any:
-        """Do the work and count it."""
-        answer = work(*args, **words)
-        self.names.append(name)
-        if len(self.names) == self.kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return answer
-
-
-class _Guarded:
-    def __init__(self, fuse: Fuse, target: Any, methods: frozenset[str]) -> None:
-        self._fuse, self._target, self._methods = fuse, target, methods
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._target, name)
-        if name not in self._methods:
-            return found
-        return lambda *args, **words: self._fuse.call(name, found, *args, **words)
+    token: str
+    base_url: str
+    api_url: str
 
 
 class Site:
     """Where one journey takes place: its servers, its clock, its files. Without a ``slack``
-    side effects stay in the outbox."""
+    side effects stay in the outbox. It may be sent to another process."""
 
     def __init__(self, directory: Path, slug: str, database: str, redis: str, slack: Any = None,
                  prefect: Any = None, **changes: Any) -> None:  # fmt: skip
-        self.slug, self.database, self.redis = slug, database, redis
-        self.slack, self.prefect = slack, prefect
+        self.directory, self.slug, self.database, self.redis = directory, slug, database, redis
+        self.slack, self.prefect, self.changes = slack, prefect, changes
         self.incidents = directory / "incidents"
         self.clock = FileClock(directory / "clock")
+        self.proxy = FileProxy(directory / "proxy")
         self.plan = plan_of(slug, **changes)
+        #: Where Slack or Prefect are reached instead, by name.
+        self.detour: dict[str, str] = {}
         self._ledgers: list[SqlLedger] = []
+
+    def __reduce__(self) -> Any:
+        doors = None
+        if self.slack is not None:
+            doors = Doors(
+                self.slack.token,
+                self.detour.get("Slack", self.slack.base_url),
+                self.detour.get("Prefect", self.prefect.api_url),
+            )
+        where = (self.directory, self.slug, self.database, self.redis, doors, doors)
+        return partial(Site, **self.changes), where
 
     def close(self) -> None:
         """Close the connections of every context that this process made."""
@@ -142,27 +137,62 @@ class Site:
             ledger.close()
 
     def context(self, fuse: Fuse | None = None) -> Context:
-        """A context of this process, each of whose writes the fuse counts."""
+        """A context of this process, each of whose changes of the world the fuse counts."""
         fuse = fuse or Fuse()
         self._ledgers.append(SqlLedger(self.database, b"key"))
         ledger = fuse.guard(
-            self._ledgers[-1],
-            "create", "append", "ingest", "claim_effects", "finish_effect", "fail_effect",
+            self._ledgers[-1], "create", "append", "ingest", "keep_samples", "claim_effects",
+            "finish_effect", "fail_effect", "freeze", "unfreeze",
         )  # fmt: skip
         return Context(
             ledger=ledger,
             routing=fuse.guard(RedisRoutingStore(self.redis), "write", "halt"),
-            stream=fuse.guard(RedisBlockStream(self.redis), "append", "trim"),
+            stream=fuse.guard(
+                RedisBlockStream(self.redis), "read", "append", "trim", "discard", "forget"
+            ),
             clock=self.clock,
             checks=None,  # type: ignore[arg-type]  # the work is done by the driver below
             adapters=None,  # type: ignore[arg-type]
             data=None,  # type: ignore[arg-type]
             handlers=self._handlers(fuse, ledger) if self.slack else {},
+            splits=lambda plan: fuse.guard(self.proxy, "apply"),
+            items=ItemPorts(
+                lambda table, side: fuse.guard(
+                    SqlItemStore(table, side, self.tables), "set_states"
+                ),
+                fuse.guard(RedisItemTracker(self.redis), "remember"),
+            ),
         )
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """Where each side keeps its work items, by the variable that the plan names."""
+        return {side: f"sqlite:///{self._table(side)}" for side in ("LEGACY", "CANDIDATE")}
+
+    def fill(self) -> None:
+        """Give both sides six work items, of which three disagree."""
+        for side, odd in (("LEGACY", "done"), ("CANDIDATE", "open")):
+            with closing(sqlite3.connect(self._table(side))) as connection, connection:
+                connection.execute("CREATE TABLE items (id INTEGER PRIMARY KEY, state TEXT)")
+                rows = [(key, odd if key % 2 else "running") for key in range(6)]
+                connection.executemany("INSERT INTO items VALUES (?, ?)", rows)
+
+    def items(self) -> list[tuple[str, int, str]]:
+        """The work items of both sides, where there are any."""
+        found = []
+        for side in ("LEGACY", "CANDIDATE"):
+            if self._table(side).exists():
+                with closing(sqlite3.connect(self._table(side))) as connection:
+                    rows = connection.execute("SELECT id, state FROM items ORDER BY id")
+                    found += [(side, *row) for row in rows]
+        return found
+
+    def _table(self, side: str) -> Path:
+        return self.directory / f"{side.lower()}.sqlite"
 
     def _handlers(self, fuse: Fuse, ledger: Any) -> dict[str, Handler]:
         settings = load_settings({
-            "SWITCHOVER_STATE_DIR": str(self.incidents.parent),
+            "SWITCHOVER_STATE_DIR": str(self.directory),
             "PREFECT_API_URL": self.prefect.api_url,
             "SWITCHOVER_SLACK_TOKEN": self.slack.token,
             "SWITCHOVER_SLACK_API_URL": self.slack.base_url,
@@ -174,20 +204,42 @@ class Site:
         }
 
 
-def drive(site: Site, context: Context, *, bad: bool) -> None:
-    """Go on from wherever the journey is, to its end: complete, or rolled back when ``bad``."""
+class Moment(NamedTuple):
+    """Where a journey is: ``wrote`` counts the kinds of its entries."""
+
+    site: Site
+    context: Context
+    case: Case
+    wrote: Counter[str]
+
+
+#: What people do on the way: looks where the journey is, does at most one thing, and says
+#: whether it did. After a kill it is asked again, so it goes by what is on record.
+Act = Callable[[Moment], bool]
+
+
+def nobody(moment: Moment) -> bool:
+    """Nobody does anything out of the ordinary."""
+    return False
+
+
+def drive(site: Site, context: Context, *, bad: bool = False, act: Act = nobody) -> None:
+    """Go on from wherever the journey is to its end, and until no side effect is left."""
     try:
         context.ledger.read(site.slug)
     except InputError:
         start(context, site.plan, actor="carl")
-    for _ in range(60):
+    for _ in range(120):
         drain(context)
-        if not move_on(site, context, bad):
+        if not move_on(site, context, bad, act):
             break
+    else:
+        raise AssertionError(f"no end: {context.open(site.slug).state}")
     for _ in range(12):
         for name in watched(context):
             look(context, name, actor="monitor")
         drain(context)
+        discard(context)
         if all(effect["status"] == "done" for effect in context.ledger.effects(site.slug)):
             return
         site.clock.move(site.clock.timestamp + 300)
@@ -204,10 +256,13 @@ def walk(site: Site, context: Context, stage: int) -> None:
         assert move_on(site, context)
 
 
-def move_on(site: Site, context: Context, bad: bool = False) -> bool:
+def move_on(site: Site, context: Context, bad: bool = False, act: Act = nobody) -> bool:
     """One look and one move, as flows and people make them; False at the end."""
     look(context, site.slug, actor="monitor")
     case = context.open(site.slug)
+    wrote = Counter(entry.kind for entry in context.ledger.entries(site.slug))
+    if act(Moment(site, context, case, wrote)):
+        return True
     if case.state.phase in TERMINAL:
         return False
     action, result = due(case), [CheckResult("up", True, "fine", 0.1)]
@@ -227,81 +282,19 @@ def move_on(site: Site, context: Context, bad: bool = False) -> bool:
 
 
 def ship(context: Context, state: State, bad: bool = False) -> None:
-    """What a recorder saw at the end of this stage's bake time. After a kill it ships the same
-    blocks again."""
+    """What a recorder saw until now, which is the end of this stage's bake time or later. After
+    a kill it ships the same blocks again."""
+    send(context, state, {"legacy": 20, "candidate": SHIPPED // 2 if bad else 20})
+
+
+def send(context: Context, state: State, failed: dict[str, int], name: str = "",
+         n: int = SHIPPED) -> None:  # fmt: skip
+    """Ship a block of the last minute for each system, ``n`` requests with so many failures."""
+    at = context.timestamp
+    name = name or f"{state.attempt}/{state.stage}/{at - NOON:.0f}"
     blocks = [
-        Block(f"{state.migration}/{state.attempt}/{state.stage}/{system}", state.migration,
-              "success_rate", system, state.not_before - 60, 60.0, SHIPPED,
-              SHIPPED // 2 if bad and system == "candidate" else 20)
-        for system in ("legacy", "candidate")
+        Block(f"{state.migration}/{name}/{system}", state.migration, "success_rate", system,
+              at - 60, 60.0, n, bad)
+        for system, bad in failed.items()
     ]  # fmt: skip
     context.stream.append(state.migration, [block.to_json() for block in blocks])  # type: ignore[attr-defined]
-
-
-def outside(site: Site) -> dict[str, Any]:
-    """All that can be seen of a journey from outside, without what differs by chance; every
-    invariant that holds for any journey is checked on the way."""
-    ledger = SqlLedger(site.database, b"key")
-    try:
-        return _outside(site, replace(site.context(), ledger=ledger), ledger)
-    finally:
-        ledger.close()
-        site.close()
-
-
-def _bare(snapshot: Snapshot) -> Snapshot:
-    """Without its place in time: a halt's epoch is counted in routing, before the ledger's."""
-    return replace(snapshot, epoch=0, turned=0)
-
-
-def _outside(site: Site, context: Context, ledger: SqlLedger) -> dict[str, Any]:
-    assert verify(ledger, site.slug) == []
-    case, entries = context.open(site.slug), ledger.entries(site.slug)
-    stored, halt = context.routing.read(site.slug), context.routing.halted(site.slug)
-    assert stored is not None
-    wanted = snapshot_of(case)
-    assert stored.epoch >= wanted.epoch or stored == wanted
-    assert _bare(stored) == _bare(wanted), "routing is not the projection"
-    assert (halt.id if halt else "") == (case.state.halt if case.state.incident else "")
-    effects = ledger.effects(site.slug)
-    assert {effect["status"] for effect in effects} <= {"done"}
-    evidence = ledger.evidence(site.slug) or {"blocks": 0}
-    counted = sum(row["n"] for row in ledger.rates(site.slug, "success_rate"))
-    assert counted == SHIPPED * evidence["blocks"], "evidence is counted more than once"
-    messages = Counter(
-        message["metadata"]["event_payload"]["key"] for message in site.slack.messages
-    )
-    assert set(messages.values()) <= {1}, f"a message was posted twice: {messages}"
-    runs = site.prefect.runs
-    assert all(run["state"] != "PAUSED" for run in runs.values()), "a run waits for nobody"
-    return {
-        "phase": case.state.phase.value,
-        "entries": [(e.kind, e.actor, _plain(site, e.payload)) for e in entries],
-        "routing": (stored.mode, stored.split, stored.shadow, stored.flags),
-        "blocks": evidence["blocks"],
-        "effects": sorted(_name(site, effect["key"]) for effect in effects),
-        "messages": sorted(_name(site, key) for key in messages),
-        "runs": sorted(_name(site, key) for key in runs),
-        "resumed": sorted(run["resumed"] for run in runs.values()),
-        "reports": len(list(site.incidents.glob("*.md"))),
-    }
-
-
-#: Fields whose value is a moment, or says how long something took.
-_MOMENTS = {"at", "not_before", "expires_at", "seconds", "evidence", "sentence", "salt", "plan",
-            "stored_plan"}  # fmt: skip
-
-
-def _plain(site: Site, payload: dict[str, Any]) -> dict[str, Any]:
-    kept = {k: v for k, v in payload.items() if k not in _MOMENTS and k != "reading"}
-    verdict = (payload.get("reading") or {}).get("verdict", "")
-    return {k: _name(site, v) for k, v in kept.items()} | {
-        "verdict": verdict or kept.get("verdict")
-    }
-
-
-def _name(site: Site, value: Any) -> Any:
-    """A value without the journey's name and the random part of an id."""
-    if not isinstance(value, str):
-        return value
-    return re.sub(rf"{re.escape(site.slug)}-[0-9a-f]{{10,12}}", "ID", value).replace(site.slug, "M")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from http.server import BaseHTTPRequestHandler
@@ -16,6 +17,7 @@ class PrefectStandIn:
 
     def __init__(self) -> None:
         self.runs: dict[str, dict[str, Any]] = {}
+        self._ids = itertools.count()
         self._server: StandInServer | None = None
         self._lock = threading.Lock()
 
@@ -34,7 +36,7 @@ class PrefectStandIn:
         self._server.shutdown()
         self._server.server_close()
 
-    def answer(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
+    def answer(self, method: str, path: str, body: dict[str, Any]) -> Any:
         """What the server would say, and its effect; None for an unknown path."""
         parts = path.removeprefix("/api/").split("/")
         if parts[:2] == ["deployments", "name"]:
@@ -42,11 +44,13 @@ class PrefectStandIn:
         if parts[0] == "deployments" and parts[2] == "create_flow_run":
             key = body["idempotency_key"]
             state = "PAUSED" if parts[1] == "approve" else "COMPLETED"
-            fresh = {"id": f"run-{len(self.runs)}", "state": state, "resumed": 0}
+            fresh = {"id": f"run-{next(self._ids)}", "state": state, "resumed": 0}
             return {"id": self.runs.setdefault(key, fresh)["id"]}
         if parts[0] != "flow_runs":
             return None
         run = next(run for run in self.runs.values() if run["id"] == parts[1])
+        if parts[2:] == ["input", "filter"]:
+            return []  # nothing was typed into a form
         if method == "GET":
             return {"state": {"type": run["state"], "name": run["state"], "message": ""}}
         if run["state"] != "PAUSED":
@@ -64,8 +68,8 @@ class PrefectStandIn:
                 raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 with server._lock:
                     found = server.answer(self.command, self.path, json.loads(raw or b"{}"))
-                data = json.dumps(found or {"detail": "Not Found"}).encode()
-                self.send_response(200 if found else 404)
+                data = json.dumps({"detail": "Not Found"} if found is None else found).encode()
+                self.send_response(404 if found is None else 200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()

@@ -197,6 +197,14 @@ class Journey:
         """The ledger's entries of a kind."""
         return [e for e in self.context.ledger.entries(self.migration) if e.kind == kind]
 
+    def until_written(self, kind: str) -> list[Any]:
+        """Wait until the ledger has entries of a kind; gives them."""
+        deadline = time.monotonic() + PATIENCE
+        while not (found := self.entries(kind)):
+            assert time.monotonic() < deadline, f"nothing of kind {kind} was written"
+            time.sleep(0.1)
+        return found
+
     def evidence(self, n: int = 600, bad: float = 0.0, disagree: float = 0.0) -> None:
         """Let a real recorder count ``n`` requests and ship them; waits for the stage's end."""
         snapshot = self.context.routing.read(self.migration)

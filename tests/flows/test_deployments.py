@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from switchover.plan.load import load_plan
 from switchover.testing.embedded.stack import deploy
 
 pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(300)]
@@ -21,6 +20,8 @@ FORMS = {
     "shadow/shadow": ({"migration", "actor"}, {"migration"}),
     "adapter_validation/adapter_validation": ({"migration", "actor"}, {"migration"}),
     "staged_canary/staged_canary": ({"migration", "actor"}, {"migration"}),
+    "notice/notice": ({"migration", "stakeholder"}, {"migration", "stakeholder"}),
+    "review/review": ({"migration"}, {"migration"}),
 }
 
 
@@ -43,17 +44,13 @@ def test_all_flows_are_deployed_with_a_form_for_their_parameters(land: Any) -> N
 
 
 @pytest.mark.req("P7")
-def test_advance_runs_by_the_plans_clock_and_monitor_every_minute(land: Any) -> None:
-    """The schedules in Prefect are those of the plan, not a copy that went its own way."""
-    plan = load_plan(land.stack.root / "examples" / "mood" / "plan.yaml").plan
-    (daily,) = land.registered["advance/advance"]["schedules"]
-    assert daily["schedule"]["cron"] == plan.schedule.cron
-    assert daily["schedule"]["timezone"] == plan.schedule.timezone
-    assert daily["parameters"]["migration"] == plan.migration
+def test_monitor_runs_every_minute_and_advance_by_the_plans(land: Any) -> None:
+    """The generic flows know no migration: what runs by a plan's clock comes with the plan."""
     (minute,) = land.registered["monitor/monitor"]["schedules"]
     assert minute["schedule"]["interval"] == 60
-    assert daily["active"]
     assert minute["active"]
+    assert land.registered["advance/advance"]["schedules"] == []
+    assert land.registered["advance/advance"]["parameters"] == {}
 
 
 @pytest.mark.req("P12")

@@ -172,7 +172,7 @@ def test_an_advance_in_a_freeze_window_works_but_takes_no_step_and_says_why(jour
     window = {"start": "2020-01-01T00:00:00", "end": "2099-01-01T00:00:00", "reason": "moving"}
     journey.start(schedule={"freeze": [window]})
     message = journey.advance()
-    assert message == "frozen until 2099-01-01 00:00 (UTC): moving"
+    assert message == "frozen by the plan (moving) until Thu 2099-01-01 00:00 UTC"
     assert journey.case.state.work.ok
     assert journey.entries("stage_entered") == []
 

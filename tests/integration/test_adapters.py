@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from switchover.contracts.replay import part_lines, read_lines, read_part
 from switchover.contracts.validate import RecordedAdapterValidator
 from switchover.errors import InputError
 from switchover.plan.spec import Consumer
@@ -63,7 +67,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def validate(folder: Path) -> Validate:
     """Validate lines of recordings against one consumer, whose settings may be changed."""
 
-    def run(lines: list[Any] | None, **settings: Any) -> CheckResult:
+    def run(lines: list[Any] | None, **changes: Any) -> CheckResult:
         if lines is not None:
             text = "".join(
                 (line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines
@@ -78,9 +82,17 @@ def validate(folder: Path) -> Validate:
             "recordings": "candidate.jsonl",
             "minimum": 2,
         }
-        return RecordedAdapterValidator().validate(Consumer(**(values | settings)), str(folder))
+        return in_parts(Consumer(**(values | changes)), str(folder), 10_000)
 
     return run
+
+
+def in_parts(consumer: Consumer, directory: str, lines: int) -> CheckResult:
+    """Validate in parts of so many lines, as the flow does; no time is told."""
+    validator = RecordedAdapterValidator(lines)
+    parts = validator.parts(consumer, directory)
+    found = [validator.examine(consumer, directory, part) for part in parts]
+    return validator.conclude(consumer, directory, json.loads(json.dumps(found)), 0.0)
 
 
 @pytest.mark.req("P4")
@@ -203,3 +215,70 @@ def test_examples_are_limited_and_counts_are_not(validate: Validate) -> None:
     result = validate([recorded(9)] * 1000)
     assert result.detail["faults"] == {"invariant": 1000}
     assert [each["line"] for each in result.detail["examples"]] == [1, 2, 3, 4, 5]
+
+
+_LINES = st.lists(
+    st.one_of(
+        st.just(b'{"subject": "s", "forecast": {"risk": 0.5}}'),
+        st.just(b'{"subject": "s", "forecast": {"risk": 7}}'),
+        st.just(b'{"subject": "s", "forecast": {"risk": "high"}}'),
+        st.just(b'{"subject": "s"}'),
+        st.just('{"subject": "ä\u2028", "forecast": {"risk": 0.1}}'.encode()),
+        st.just(b"{cut off"),
+        st.just(b"\xff"),
+        st.just(b""),
+        st.just(b"   "),
+    ),
+    max_size=30,
+)
+
+
+@pytest.mark.req("P4", "P10")
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(lines=_LINES, size=st.integers(1, 8), ending=st.sampled_from([b"", b"\n", b"\r\n"]),
+       mark=st.booleans())  # fmt: skip
+def test_however_recordings_are_parted_the_result_is_the_same(
+    folder: Path, lines: list[bytes], size: int, ending: bytes, mark: bool
+) -> None:
+    """Counts, line numbers, examples, words: all as from one piece."""
+    text = (b"\xef\xbb\xbf" if mark else b"") + b"\n".join(lines) + ending
+    (folder / "candidate.jsonl").write_bytes(text)
+    consumer = Consumer(
+        name="v1", adapter="consumer_adapters:to_v1", contract="v1.schema.json",
+        invariants="consumer_adapters:broken_invariants", forbidden=["forecast"],
+        recordings="candidate.jsonl", minimum=2,
+    )  # fmt: skip
+    whole = in_parts(consumer, str(folder), 10_000)
+    assert in_parts(consumer, str(folder), size) == whole
+    numbered = [line.number for line in read_lines(folder / "candidate.jsonl")]
+    by_hand = text.split(b"\n")
+    assert numbered == [n for n, raw in enumerate(by_hand, start=1) if raw.strip()]
+
+
+@pytest.mark.req("P10")
+def test_a_part_never_holds_more_recordings_than_it_may(folder: Path) -> None:
+    """The size of the file does not show in memory."""
+    path = folder / "large.jsonl"
+    line = json.dumps(recorded(0.5, "s" * 200)) + "\n"
+    path.write_text(line * 40_000)
+    tracemalloc.start()
+    parts = list(part_lines(path, 1000))
+    count = sum(1 for part in parts for _ in read_part(part))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (len(parts), count) == (40, 40_000)
+    assert peak < path.stat().st_size / 10
+
+
+@pytest.mark.req("P4")
+def test_recordings_that_change_on_the_way_are_no_evidence(folder: Path) -> None:
+    """A part of what was there before is not mixed with one of what is there now."""
+    path = folder / "growing.jsonl"
+    path.write_text("1\n" * 10)
+    first, _ = part_lines(path, 5)
+    with path.open("a") as file:
+        file.write("2\n")
+    with pytest.raises(InputError, match="changed while it was read"):
+        list(read_part(first))

@@ -267,6 +267,36 @@ def test_an_approval_and_its_voiding_at_once_never_both_count(new_site: NewSite)
     assert len(won) > 1, f"the race was none: {won}"
 
 
+@pytest.mark.req("P6", "INV4")
+def test_votes_at_the_same_instant_make_up_a_quorum_of_people(new_site: NewSite) -> None:
+    """Ada twice, bo and cleo, while somebody advances: one vote, one that completes it, of two."""
+    people = ["ada", "bo", "cleo"]
+    for round_ in range(6):
+        site = new_site(
+            stages=[*_STAGES[:2], {**_STAGES[2], "approval": True}],
+            approvals={"approvers": people, "min_approvers": 2},
+        )
+        context, slug = site.context(), site.slug
+        walk(site, context, stage=1)
+        assert take_step(context, slug, actor="flow").action == "ask"
+        voters = ["ada", *people] if round_ % 2 else ["ada", "ada"]
+        crowd = [site.context(Jitter((round_, n))) for n in range(len(voters) + 1)]
+        at_once(
+            partial(take_step, crowd[-1], slug, actor="flow"),
+            *(
+                partial(decide_approval, each, slug, "approve", approver=name, via="cli")
+                for each, name in zip(crowd, voters, strict=False)
+            ),
+        )
+        given = [entry.payload["approver"] for entry in context.ledger.entries(slug)
+                 if entry.kind in ("approval_voted", "approval_decided")]  # fmt: skip
+        assert len(given) == len(set(given)) == min(2, len(set(voters))), given
+        entered = kinds(context, slug)["stage_entered"] == 2
+        assert not entered or len(given) == 2
+        assert take_step(context, slug, actor="flow").did is (len(given) == 2 and not entered)
+        assert verify(context.ledger._target, slug) == []  # type: ignore[attr-defined]
+
+
 def _turn(context: Context, slug: str) -> None:
     """Evidence that is bad enough to hold and not to roll back."""
     from switchover.judge.block import Block

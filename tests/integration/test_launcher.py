@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from switchover.errors import InputError, Refused
+from switchover.errors import DependencyUnavailable, InputError, Refused
 from switchover.launcher.prefect_api import PrefectLauncher
 from switchover.testing.embedded import PrefectServer
 
@@ -124,3 +124,17 @@ def test_faults_are_told_in_words_that_help(
         launcher.start(server.deployment, {}, "k")
     with pytest.raises(InputError, match="PREFECT_API_AUTH_STRING"):
         PrefectLauncher(prefect_api.api_url, "ada:wrong").start(server.deployment, {}, "k")
+
+
+@pytest.mark.req("O7")
+def test_check_wants_the_server_its_credential_and_the_deployment(
+    server: Server, launcher: PrefectLauncher, prefect_api: PrefectServer
+) -> None:
+    """What an approval needs to lead to a step; a server that is not there is named."""
+    launcher.check(server.deployment)
+    with pytest.raises(InputError, match="deploy"):
+        launcher.check("nobody/nothing")
+    with pytest.raises(InputError, match="PREFECT_API_AUTH_STRING"):
+        PrefectLauncher(prefect_api.api_url, "admin:wrong").check(server.deployment)
+    with pytest.raises(DependencyUnavailable, match="Prefect"):
+        PrefectLauncher("http://127.0.0.1:9/api").check(server.deployment)

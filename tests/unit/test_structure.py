@@ -143,3 +143,16 @@ def test_every_locked_package_carries_hashes() -> None:
 def test_the_files_that_every_reader_looks_for_exist(name: str) -> None:
     """README, contribution guide, licence and change log."""
     assert (ROOT / name).stat().st_size > 0
+
+
+@pytest.mark.req("D1")
+def test_the_index_leads_to_every_page() -> None:
+    """What is not in the index is read by nobody."""
+    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    pages = [
+        page.relative_to(ROOT / "docs").as_posix()
+        for folder in ("how-to", "reference", "benchmarks")
+        for page in (ROOT / "docs" / folder).glob("*.md")
+    ]
+    assert len(pages) > 20
+    assert [page for page in sorted(pages) if f"({page})" not in index] == []

@@ -18,6 +18,7 @@ from switchover.plan.rules import (
     sources,
     stages,
     targets,
+    together,
     work_items,
 )
 from switchover.plan.rules.finding import Finding, Rule
@@ -39,6 +40,7 @@ RULES: tuple[Rule, ...] = tuple(
         stages,
         work_items,
         targets,
+        together,
     )
     for found in vars(module).values()
     if isinstance(found, Rule)

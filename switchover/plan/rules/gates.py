@@ -11,7 +11,8 @@ from switchover.plan.catalogue import AGREEMENT, FORMS, METRICS, GateKind
 from switchover.plan.draft import Draft
 from switchover.plan.faults import nearest
 from switchover.plan.rules.finding import Finding, rule
-from switchover.plan.spec import CanaryStage, Gate, ShadowStage
+from switchover.plan.spec import Gate
+from switchover.plan.steps import CanaryStage, ShadowStage
 from switchover.plan.tree import Path, Scalar, find
 from switchover.plan.units import spoken
 

@@ -45,6 +45,13 @@ def flags_have_names_of_their_own(draft: Draft) -> Iterator[Finding]:
     yield from _twice("flags", [flag.name for flag in draft.plan.flags], draft)
 
 
+@rule("notify")
+def stakeholders_have_names_of_their_own(draft: Draft) -> Iterator[Finding]:
+    """A stakeholder's schedule, and what they were told, are known by their name."""
+    people = [person.name for person in draft.plan.notify.stakeholders]
+    yield from _twice("notify.stakeholders", people, draft)
+
+
 @rule("systems")
 def systems_are_two(draft: Draft) -> Iterator[Finding]:
     """Legacy and candidate answer at different addresses."""
@@ -62,9 +69,9 @@ def _twice(section: str, names: Sequence[str], draft: Draft) -> Iterator[Finding
     first: dict[str, int] = {}
     for index, name in enumerate(names):
         if name in first:
-            path: Path = (section, index, "name")
+            path: Path = (*section.split("."), index, "name")
             if find(draft.tree, path) is None:  # a gate without a name has its metric's
-                path = (section, index, "metric")
+                path = (*path[:-1], "metric")
             yield Finding(path, f"the name '{name}' is taken by {section}[{first[name]}]",
                           "give each a name of its own")  # fmt: skip
         first.setdefault(name, index)

@@ -1,13 +1,15 @@
-"""Rules on time: the schedule can fire, freeze windows lie ahead, silence is longer than a look."""
+"""Rules on time: the schedule can fire, its windows lie ahead, silence is longer than a look."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
+from switchover.plan.calendar import is_over, next_run
 from switchover.plan.cron import Cron
 from switchover.plan.draft import Draft
 from switchover.plan.rules.finding import Finding, rule
+from switchover.plan.schedule import Window
 from switchover.plan.units import spoken
 
 
@@ -23,15 +25,35 @@ def schedule_can_fire(draft: Draft) -> Iterator[Finding]:
 
 
 @rule("schedule")
-def freezes_lie_ahead(draft: Draft) -> Iterator[Finding]:
-    """A freeze window that is over does nothing."""
-    zone = ZoneInfo(draft.plan.schedule.timezone)
-    for index, window in enumerate(draft.plan.schedule.freeze):
-        end = window.end if window.end.tzinfo else window.end.replace(tzinfo=zone)
-        if end <= draft.now:
-            yield Finding(("schedule", "freeze", index, "end"),
-                          f"this freeze window is over since {window.end:%Y-%m-%d}",
+def windows_lie_ahead(draft: Draft) -> Iterator[Finding]:
+    """A window that is over does nothing."""
+    schedule = draft.plan.schedule
+    zone = ZoneInfo(schedule.timezone)
+    kinds: dict[str, tuple[str, Sequence[Window]]] = {
+        "freeze": ("freeze", schedule.freeze), "maintenance": ("maintenance", schedule.maintenance)
+    }  # fmt: skip
+    for key, (name, windows) in kinds.items():
+        for index, window in enumerate(windows):
+            if not is_over(window, zone, draft.now):
+                continue
+            last = "end" if window.end else "rrule" if window.rrule else "start"
+            since = f" since {window.end:%Y-%m-%d}" if window.end else ""
+            yield Finding(("schedule", key, index, last), f"this {name} window is over{since}",
                           "remove it, or correct the year", warning=True)  # fmt: skip
+
+
+@rule("schedule")
+def a_run_may_step(draft: Draft) -> Iterator[Finding]:
+    """Freeze and maintenance windows leave the schedule at least one run in two years."""
+    schedule = draft.plan.schedule
+    cron = Cron.parse(schedule.cron)
+    windows = schedule.maintenance or schedule.freeze
+    if not windows or not any(cron.runs_on(day) for day in schedule.weekdays):
+        return
+    if next_run(schedule, draft.now) is None:
+        key = "maintenance" if schedule.maintenance else "freeze"
+        yield Finding(("schedule", key), f"no run of '{schedule.cron}' falls where these windows "
+                      "let it take a step", "change the windows, or schedule.cron")  # fmt: skip
 
 
 @rule("judgement")

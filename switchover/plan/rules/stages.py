@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from switchover.plan.draft import Draft
 from switchover.plan.rules.finding import Finding, rule
-from switchover.plan.spec import CanaryStage, Plan, ShadowStage
+from switchover.plan.spec import Plan
+from switchover.plan.steps import CanaryStage, ShadowStage
 from switchover.plan.tree import Path, find
 from switchover.plan.units import spoken
 

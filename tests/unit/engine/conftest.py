@@ -20,6 +20,7 @@ from switchover.judge.block import Block
 from switchover.judge.sketch import bucket_of
 from switchover.plan.load import LoadedPlan, digest, restore_plan
 from switchover.ports import CheckResult, Effect
+from switchover.testing.approvers import InMemoryApprovers
 from switchover.testing.ledger import InMemoryLedger
 from switchover.testing.routing import InMemoryBlockStream, InMemoryRoutingStore
 
@@ -63,13 +64,15 @@ class World:
         self.ledger = InMemoryLedger()
         self.routing = InMemoryRoutingStore()
         self.stream = InMemoryBlockStream()
+        self.approvers = InMemoryApprovers(self.clock)
         self.effects: list[Effect] = []
         self.directory = directory
         self._ids = itertools.count()
-        kinds = ("start_flow", "end_approval", "incident_report", "page", "notice")
+        kinds = ("start_flow", "end_approval", "incident_report", "page", "notice",
+                 "release_step", "forget_code")  # fmt: skip
         self.context = Context(
             self.ledger, self.routing, self.stream, self.clock, Unused(), Unused(), Unused(),
-            dict.fromkeys(kinds, self._perform),
+            dict.fromkeys(kinds, self._perform), approvers=self.approvers,
         )  # fmt: skip
 
     def _perform(self, effect: Effect) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from switchover.engine.approve import decide_approval
 from switchover.engine.drain import drain
+from switchover.engine.fresh_decision import decide_freshly
 from switchover.engine.hold import hold, resume
 from switchover.engine.monitor import look
 from switchover.engine.roll_back import roll_back
@@ -169,3 +171,17 @@ def test_an_approval_that_was_not_used_in_time_is_void(world: Any) -> None:
     world.traffic()
     assert world.step().action == "void"
     assert world.step().action == "ask"
+
+
+@pytest.mark.req("P6", "INV7")
+def test_a_rejection_needs_the_ledger_only(world: Any) -> None:
+    """Whoever says stop is not told to wait for Redis; who says go is."""
+    world.start()
+    world.to_approval()
+    alone = replace(world.context, routing=None, stream=None)
+    with pytest.raises(AttributeError):
+        decide_freshly(alone, "demo", "approve", approver="ada", reason="", via="cli",
+                       approval=None)  # fmt: skip
+    case = decide_freshly(alone, "demo", "reject", approver="ada", reason="an outage", via="cli",
+                          approval=None)  # fmt: skip
+    assert (case.state.phase, case.state.approval.status) == ("held", "rejected")

@@ -224,3 +224,18 @@ def test_the_entry_names_who_ordered_it_not_who_ordered_an_earlier_one(
     back(world, actor="bob")
     entries = [e for e in world.ledger.entries("demo") if e.kind == "rolled_back"]
     assert [(e.actor, e.payload["actor"]) for e in entries] == [("ann", "ann"), ("bob", "bob")]
+
+
+@pytest.mark.req("INV5", "INV7")
+def test_a_plan_that_cant_be_read_any_more_keeps_no_traffic_at_the_candidate(world: Any) -> None:
+    """After an update of Switchover that reads plans more strictly: traffic turns, and the answer
+    says why the record is missing."""
+    world.start()
+    world.to_canary()
+    known = world.ledger._known("demo")
+    known.plans[-1] = replace(known.plans[-1], document={**known.plans[-1].document, "stages": 1})
+    outcome = roll_back(world.context, "demo", actor="ada", trigger="person", reason="bad")
+    assert not world.routing.read("demo").serves_candidate
+    assert outcome.unconfirmed() is None
+    assert not outcome.recorded
+    assert "plan of demo can't be read by this version (stages: " in outcome.pending[0]

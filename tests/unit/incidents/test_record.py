@@ -142,7 +142,7 @@ def test_every_kind_of_event_reads_as_a_sentence(
 @pytest.mark.req("INV11")
 def test_every_event_of_the_machine_has_its_sentence() -> None:
     """A new kind of event can't be forgotten in the timeline."""
-    assert set(event._KINDS) == set(_SENTENCES)
+    assert set(event.KINDS) == set(_SENTENCES)
 
 
 @pytest.mark.req("R5")

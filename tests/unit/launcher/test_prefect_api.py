@@ -219,3 +219,25 @@ def test_wait_ends_with_its_timeout(answer: httpx.Response, says: str) -> None:
     wait: Callable[..., Any] = launcher(Script(answer)).wait
     with pytest.raises(DependencyUnavailable, match=says):
         wait("r1", 30)
+
+
+@pytest.mark.req("P6")
+def test_forget_input_deletes_answers_and_leaves_the_form() -> None:
+    """Of a suspended run's inputs only what people gave goes; one that is gone is no fault."""
+    inputs = [{"key": f"suspended-a-1-{part}"} for part in ("schema", "response", "description")]
+    inputs.append({"key": "suspended-a-2-response"})
+    script = Script(say(inputs), httpx.Response(204), say({"detail": "gone"}, 404))
+    assert launcher(script).forget_input("r 1") == 2
+    assert [(call.method, call.url.raw_path.decode()) for call in script.calls] == [
+        ("POST", "/api/flow_runs/r%201/input/filter"),
+        ("DELETE", "/api/flow_runs/r%201/input/suspended-a-1-response"),
+        ("DELETE", "/api/flow_runs/r%201/input/suspended-a-2-response"),
+    ]
+
+
+@pytest.mark.req("P6")
+def test_an_answer_that_can_not_be_deleted_is_told() -> None:
+    """It would stay in the database otherwise, with nobody knowing."""
+    script = Script(say([{"key": "suspended-a-1-response"}]), say({"detail": "no"}, 401))
+    with pytest.raises(InputError, match="credential"):
+        launcher(script).forget_input("r1")

@@ -17,6 +17,8 @@ from switchover.machine.state import TERMINAL, Phase, State
 PERCENTS = (None, 0, None, 10, 25, 50, 100)
 MODES = ("legacy_only", "parallel", "legacy_only", "gradual", "gradual", "gradual", "gradual")
 LAST = len(MODES)
+#: From this percentage on nothing rolls back by itself.
+NO_RETURN = 50
 
 
 def entered(stage: int, at: float) -> e.StageEntered:
@@ -24,7 +26,10 @@ def entered(stage: int, at: float) -> e.StageEntered:
     if stage == LAST:
         return e.StageEntered(stage, "complete", "candidate_only", 10_000, 0, at, at)
     split = (PERCENTS[stage] or 0) * 100
-    return e.StageEntered(stage, f"stage {stage}", MODES[stage], split, 0, at, at + 10)
+    costs = "point_of_no_return" if PERCENTS[stage] == NO_RETURN else "reversible"
+    return e.StageEntered(
+        stage, f"stage {stage}", MODES[stage], split, 0, at, at + 10, reversibility=costs
+    )
 
 
 class MachineModel(RuleBasedStateMachine):
@@ -137,8 +142,46 @@ class MachineModel(RuleBasedStateMachine):
 
     @rule()
     def abort(self) -> None:
-        """End it by decision."""
-        self.offer(e.Aborted(self.now, "ada", "enough"))
+        """End it by decision; never past the point of no return."""
+        passed = self.state.no_return
+        legal = self.offer(e.Aborted(self.now, "ada", "enough"))
+        assert not (legal and passed)
+
+    @rule()
+    def strand(self) -> None:
+        """Only past the point of no return, once in a stage; it moves no traffic."""
+        before = self.state
+        legal = self.offer(e.Stranded(self.now, "x", "judge", "bad", "i"))
+        ended = before.phase in (Phase.ROLLED_BACK, Phase.ABORTED)
+        assert legal == (before.no_return and not ended and before.stranded != before.stage)
+        if legal:
+            assert self.state.phase in (Phase.HELD, Phase.COMPLETE)
+            assert (self.state.mode, self.state.split) == (before.mode, before.split)
+            assert self.state.epoch == before.epoch
+
+    @rule(item=st.sampled_from(["a", "b"]))
+    def sign(self, item: str) -> None:
+        """A sign-off counts once, and lets nothing else happen."""
+        before = {signed.item for signed in self.state.sign_offs}
+        phase = self.state.phase
+        legal = self.offer(e.SignedOff(self.now, "ada", item))
+        assert legal == (item not in before and phase not in TERMINAL)
+        assert self.state.phase is phase
+
+    @rule(item=st.sampled_from(["a", "b"]))
+    def withdraw(self, item: str) -> None:
+        """Only what was signed is taken back."""
+        before = {signed.item for signed in self.state.sign_offs}
+        legal = self.offer(e.SignOffWithdrawn(self.now, "ada", item))
+        assert legal == (item in before and self.state.phase not in TERMINAL)
+
+    @precondition(lambda self: self.state.phase is Phase.ROLLED_BACK)
+    @rule(reached=st.booleans())
+    def measure(self, reached: bool) -> None:
+        """A rollback that reached routers, and all of them, counts as rehearsed."""
+        before = self.state.drilled
+        assert self.offer(e.RollbackMeasured(self.state.incident, self.now, 0.1, 1, True, reached))
+        assert (self.state.drilled != before) == reached
 
     @precondition(lambda self: self.state.phase in TERMINAL)
     @rule()
@@ -150,6 +193,8 @@ class MachineModel(RuleBasedStateMachine):
             assert self.state.attempt == before.attempt + 1
             assert self.state.salt == before.salt
             assert (self.state.stage, self.state.split) == (0, 0)
+            assert self.state.sign_offs == ()
+            assert self.state.drilled == before.drilled
 
     @invariant()
     def routing_matches_the_phase(self) -> None:
@@ -157,6 +202,9 @@ class MachineModel(RuleBasedStateMachine):
         state = self.state
         assert (state.phase is Phase.COMPLETE) == (state.mode == "candidate_only")
         assert (state.phase is Phase.ROLLED_BACK) == (state.mode == "emergency_rollback")
+        gone = state.phase in (Phase.ROLLED_BACK, Phase.ABORTED)
+        passed = state.split >= NO_RETURN * 100
+        assert state.no_return == (passed and not gone) == state.snapshot().no_return
         if state.mode in ("legacy_only", "parallel", "emergency_rollback"):
             assert state.split == 0
         assert not state.snapshot().serves_candidate or state.split > 0

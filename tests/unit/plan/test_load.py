@@ -8,7 +8,7 @@ import pytest
 
 from switchover.errors import PlanError
 from switchover.plan.load import lint_plan, load_plan, restore_plan
-from switchover.plan.spec import CanaryStage
+from switchover.plan.steps import CanaryStage
 
 MOOD = Path(__file__).parents[3] / "examples" / "mood" / "plan.yaml"
 

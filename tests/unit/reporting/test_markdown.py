@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from switchover.machine.state import Approval, Phase, State
+from switchover.machine.state import Phase, State
 from switchover.plan.stages import Stage
 from switchover.ports import Entry
 from switchover.reporting.markdown import (
-    approval_markdown,
     gate_table,
     stage_table,
     status_paragraph,
@@ -83,21 +82,3 @@ def test_every_phase_has_words(phase: Phase, stages: Sequence[Stage]) -> None:
     assert phase.value not in said or phase.value in ("running", "held", "aborted", "complete")
     assert "Last word: gates &lt;b&gt;fell&lt;/b&gt;." in said
     assert ("`mood-1`" in said) == (phase is Phase.ROLLED_BACK)
-
-
-@pytest.mark.req("P6")
-def test_approval_page_shows_who_until_when_and_the_evidence(reading: dict[str, Any]) -> None:
-    """An approver reads what they allow, by when, and on which numbers."""
-    approval = Approval("a-1", 2, "f" * 64, 1_772_442_000.0, 1_772_445_600.0)
-    page = approval_markdown("Mood", "canary 25 %", ["ada", "chris"], approval, reading)
-    for part in (
-        "# Approve canary 25 %?",
-        "ada, chris",
-        "open until 2026-03-02 10:00 UTC",
-        "`a-1`",
-        "`ffffffffffff`",
-        "**Verdict: hold.**",
-        "4.12 % bad",
-    ):
-        assert part in page
-    assert "No gates judged" in approval_markdown("Mood", "canary 25 %", [], approval, {})

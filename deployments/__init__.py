@@ -1,0 +1,1 @@
+"""Deployment manifests: `python -m deployments compose|kubernetes` prints them."""
