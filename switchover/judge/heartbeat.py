@@ -57,13 +57,3 @@ class Heartbeat:
         if not sound:
             raise ValueError(f"not a heartbeat: impossible counts or times in {text[:80]}")
         return heartbeat
-
-
-@dataclass(frozen=True, slots=True)
-class Inbox:
-    """What waits to be collected of a migration: how many blocks and sampled disagreements, and
-    the last word of every recorder."""
-
-    blocks: int
-    mismatches: int
-    heartbeats: tuple[Heartbeat, ...]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from switchover.connection import open_client, reaching_redis, redis_key, text
 from switchover.judge.block import Block
-from switchover.judge.heartbeat import Heartbeat, Inbox
+from switchover.judge.heartbeat import Heartbeat
+from switchover.machine.inbox import Inbox
 
 if TYPE_CHECKING:
     from switchover.judge.sample import Sample

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from switchover.judge.heartbeat import Inbox
+from switchover.machine.inbox import Inbox
 from switchover.machine.propagation import Acknowledgement, Halt, Propagation, Routed
 from switchover.ports.checking import (
     AdapterValidator,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from switchover.judge.block import Block
-from switchover.judge.heartbeat import Heartbeat, Inbox
+from switchover.judge.heartbeat import Heartbeat
 from switchover.judge.sample import Sample
+from switchover.machine.inbox import Inbox
 
 
 class BlockStream(Protocol):

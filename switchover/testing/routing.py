@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from switchover.errors import PointOfNoReturn, StaleEpoch
 from switchover.judge.block import Block
-from switchover.judge.heartbeat import Heartbeat, Inbox
+from switchover.judge.heartbeat import Heartbeat
 from switchover.judge.sample import Sample
+from switchover.machine.inbox import Inbox
 from switchover.machine.propagation import Acknowledgement, Halt, Propagation, Routed
 from switchover.machine.snapshot import Snapshot
 from switchover.observe.stream import BEGINNING, entry_number, readable_block, readable_sample
