@@ -183,13 +183,12 @@ def test_memory_is_flat_over_two_thousand_sweeps(
     context: Context, settings: dict[str, str]
 ) -> None:
     """After a warm-up, sweeps leave nothing behind, in Python's heap or the process."""
-    begin(context, NAMES[:3])
-    for name in NAMES[:3]:
-        ship(context, settings, name, bad=0)
+    begin(context, NAMES[:1])
+    ship(context, settings, NAMES[0], bad=0)
 
     def sweeps(count: int) -> None:
         for _ in range(count):
-            assert len(sweep(context, actor="monitor", threads=2).looks) == 3
+            assert len(sweep(context, actor="monitor", threads=2).looks) == 1
 
     sweeps(200)
     heaps, processes = [], []
