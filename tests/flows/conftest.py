@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from http.server import BaseHTTPRequestHandler
 from itertools import count
 from pathlib import Path
@@ -79,7 +79,7 @@ class Land:
     """The stack, the services, and the files that plans name; one for all tests."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        self.directory, self.stopped = directory, False
         self.incidents = directory / "incidents"
         self.database = directory / "answers.sqlite"
         (directory / "flow_adapters.py").write_text(ADAPTER)
@@ -101,7 +101,10 @@ class Land:
         self._pause_schedules()
 
     def stop(self) -> None:
-        """Stop everything."""
+        """Stop everything, once."""
+        if self.stopped:
+            return
+        self.stopped = True
         self.launcher.close()
         self.stack.stop()
         self.legacy.stop()
@@ -286,12 +289,26 @@ class Journey:
         return {each["key"].removeprefix(f"{self.migration}-"): each for each in found}
 
 
+_LANDS: list[Land] = []
+
+
 @pytest.fixture(scope="session")
-def land(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Land]:
+def land(tmp_path_factory: pytest.TempPathFactory) -> Land:
     """The stack with all flows deployed, and the services; about 25 s to start."""
-    land = Land(tmp_path_factory.mktemp("flows"))
-    yield land
-    land.stop()
+    _LANDS.append(Land(tmp_path_factory.mktemp("flows")))
+    return _LANDS[0]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, None, None]:
+    """Stop the stack after the last of these tests: an idle Prefect server and its worker cost a
+    quarter of a core for as long as all other tests take."""
+    yield
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        for land in _LANDS:
+            land.stop()
 
 
 @pytest.fixture
