@@ -177,8 +177,10 @@ def _seen(site: Site, context: Context, case: Case) -> dict[str, Any]:
         "entries": [
             (e.kind, e.actor, _plain(site, e.payload))
             for e in entries
-            if e.kind != "items_compared" or e.payload["repairs"]
+            if e.kind != "noted" and (e.kind != "items_compared" or e.payload["repairs"])
         ],
+        # A note changes nothing, so it may stand before or after the entry that a kill delayed.
+        "notes": sorted(e.payload["topic"] for e in entries if e.kind == "noted"),
         "routing": (stored.mode, stored.split, stored.shadow, stored.flags),
         "blocks": evidence["blocks"],
         "effects": sorted(_name(site, effect["key"]) for effect in effects),
@@ -204,4 +206,6 @@ def _name(site: Site, value: Any) -> Any:
         return [_name(site, each) for each in value]
     if not isinstance(value, str):
         return value
-    return re.sub(rf"{re.escape(site.slug)}-[0-9a-f]{{10,12}}", "ID", value).replace(site.slug, "M")
+    named = re.sub(rf"{re.escape(site.slug)}-[0-9a-f]{{10,12}}", "ID", value)
+    # The key of a note's message has the revision in it, and so the note's place.
+    return re.sub(r"^M:\d+:silence$", "M:N:silence", named.replace(site.slug, "M"))
