@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import State
+from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed
 
 from tasks.conclusion import finish
+from tasks.effects import perform_effects
 
 
 def conclude(migration: str, outcome: dict[str, Any]) -> State[dict[str, Any]]:
@@ -23,3 +25,14 @@ def conclude(migration: str, outcome: dict[str, Any]) -> State[dict[str, Any]]:
 def completed(sentence: str, outcome: Any) -> State[Any]:
     """A final state that tells the outcome in a sentence and carries it as the result."""
     return Completed(message=sentence, data=outcome)
+
+
+def told(outcome: tuple[bool, str, str], key: str, description: str) -> State[dict[str, Any]]:
+    """End a run that tells people: ``outcome`` is whether it did, a sentence on it, and the text,
+    which becomes the artifact ``key``."""
+    did, sentence, text = outcome
+    perform_effects()
+    if text:
+        markdown = text.replace("\n", "  \n")
+        create_markdown_artifact(key=key, markdown=markdown, description=description)
+    return completed(sentence, {"did": did, "sentence": sentence})

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import State, flow
-from prefect.artifacts import create_markdown_artifact
 
-from flows.conclude import completed
-from tasks.effects import perform_effects
+from flows.conclude import told
 from tasks.notices import review_completed
 
 
@@ -19,12 +17,5 @@ def review(migration: str) -> State[dict[str, Any]]:
     Args:
         migration: The migration's short name, as in its plan.
     """
-    did, sentence, text = review_completed(migration)
-    perform_effects()
-    if text:
-        create_markdown_artifact(
-            key=f"{migration}-review",
-            markdown=text.replace("\n", "  \n"),
-            description=f"Review of {migration}",
-        )
-    return completed(sentence, {"did": did, "sentence": sentence})
+    outcome = review_completed(migration)
+    return told(outcome, f"{migration}-review", f"Review of {migration}")

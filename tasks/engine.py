@@ -36,7 +36,7 @@ def engine() -> Context:
 @lru_cache(maxsize=1)
 def announcements() -> Announcements:
     """What was announced so far, built once per process."""
-    return build_announcements(settings())
+    return build_announcements(engine())
 
 
 @lru_cache(maxsize=1)

@@ -64,11 +64,14 @@ def build_approvers(ledger: SqlLedger) -> SqlApprovers:
     return SqlApprovers(ledger)
 
 
-def build_announcements(settings: Settings) -> SqlAnnouncements:
-    """Up to where the ledger was announced."""
+def build_announcements(context: Context) -> SqlAnnouncements:
+    """Up to where the ledger was announced, over the connections that the ledger has already."""
     from switchover.ledger.announcements import SqlAnnouncements
+    from switchover.ledger.repository import SqlLedger
 
-    return SqlAnnouncements(build_ledger(settings).engine)
+    if not isinstance(context.ledger, SqlLedger):
+        raise TypeError(f"announcements are kept beside a ledger in SQL, not {context.ledger!r}")
+    return SqlAnnouncements(context.ledger.engine)
 
 
 def build_events(settings: Settings) -> PrefectEvents:
