@@ -11,8 +11,8 @@ READY := .venv/.ready
 PEERS := .tools/bench
 PEERS_READY := $(PEERS)/.ready
 
-# Number of pytest workers. Those that share the Prefect server run on one of them.
-WORKERS ?= auto
+# Number of pytest workers: more than cores, as tests wait for servers a third of their time.
+WORKERS ?= $(shell expr `nproc 2>/dev/null || echo 2` + 2)
 # `make lock UPGRADE=--upgrade` takes newer versions; without it only what changed is resolved.
 UPGRADE ?=
 # Options for `switchover demo` and `switchover up`, e.g. `make demo ARGS=--json`.
@@ -21,7 +21,7 @@ TESTS ?= tests
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup check test faults demo up lock bench bench-routing bench-judge bench-overhead docs clean
+.PHONY: help setup check test faults demo up lock bench bench-routing bench-judge bench-overhead bench-rollback docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,7 @@ check: $(READY) ## Lint, format, types, import floors, generated pages, dead lin
 	$(PYTHON) -m tools.check_links
 
 test: $(READY) ## Run every test, against real servers
-	$(PYTHON) -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup $(TESTS)
+	$(PYTHON) -m pytest -n $(WORKERS) --maxprocesses 8 $(TESTS)
 
 faults: $(READY) ## Kill everything at every step, 500 times and more (15 minutes)
 	@$(PYTHON) -m tests.faults $(ARGS)
@@ -71,6 +71,9 @@ bench-judge: $(READY) ## Simulate rollouts: our gates against other tools' rules
 
 bench-overhead: $(READY) ## Measure what Switchover adds to Prefect, and what a sweep costs (6 minutes)
 	$(PYTHON) -m benchmarks.overhead $(ARGS)
+
+bench-rollback: $(READY) ## Measure rollbacks with dependencies down, through HAProxy and by restart
+	$(PYTHON) -m benchmarks.rollback $(ARGS)
 
 docs: $(READY) ## Write the generated pages anew, and look for dead links
 	$(PYTHON) -m switchover.plan.reference

@@ -36,8 +36,11 @@ class Suite:
             print(f"measuring {name} …", file=sys.stderr)
             parts[name] = measure(name, given.quick, f"benchmarks.{self.name}")
             show(parts[name])
+            if not given.quick:
+                # At once: what a later part does to this process takes nothing away.
+                self._write({name: parts[name]})
         if not given.quick:
-            self._write(parts)
+            print(f"\nwritten to {FOLDER}: {self.name}.json, {self.name}.svg, {self.name}.md")
         lines = missed(parts)
         for line in lines:
             print(f"missed: {line}", file=sys.stderr)
@@ -64,7 +67,7 @@ class Suite:
 
     def _write(self, parts: dict[str, dict[str, Any]]) -> None:
         """JSON, picture and page, from what was measured now and what is kept: a part that is not
-        measured stays as it was on the same machine with the same versions."""
+        measured stays as it was on the same machine with the same versions, and goes otherwise."""
         document, picture, page = (FOLDER / f"{self.name}.{end}" for end in ("json", "svg", "md"))
         here: dict[str, Any] = {"machine": machine(), "versions": versions(self.packages)}
         known = json.loads(document.read_text(encoding="utf-8")) if document.exists() else {}
@@ -74,13 +77,12 @@ class Suite:
         packages = [{"package": name, "version": found} for name, found in here["versions"].items()]
         sections = {
             "machine": f"{markdown([here['machine']])}\n\n{markdown(packages)}",
-            **{name: section(figures) for name, figures in parts.items()},
+            **{name: section(parts[name]) if name in parts else "" for name in self.parts},
         }
         page.write_text(fill(page.read_text(encoding="utf-8"), sections), encoding="utf-8")
         whole = json.dumps({**here, "parts": parts}, indent=2, ensure_ascii=False)
         document.write_text(f"{whole}\n", encoding="utf-8")
         picture.write_text(self.draw(parts), encoding="utf-8")
-        print(f"\nwritten to {FOLDER}: {document.name}, {picture.name}, {page.name}")
 
 
 def show(figures: dict[str, Any]) -> None:

@@ -6,11 +6,13 @@ python -m deployments.automations --event switchover.rolled_back --run operation
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 from typing import Any
 
 from switchover.errors import SwitchoverError
 from switchover.launcher.session import PrefectSession
+from switchover.machine.event import KINDS
 from switchover.wiring import load_settings
 
 
@@ -66,6 +68,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--run", required=True, help="your deployment, as flow/name")
     parser.add_argument("--name", help="of the automation; default: made of both")
     given = parser.parse_args(arguments)
+    known = [f"switchover.{kind}" for kind in KINDS]
+    if given.event not in known:
+        close = difflib.get_close_matches(given.event, known, n=1)
+        meant = f"did you mean {close[0]}?" if close else "docs/reference/events.md lists all"
+        parser.error(f"Switchover sends no event {given.event!r}; {meant}")
     settings = load_settings()
     session = PrefectSession(settings.prefect_api_url, settings.prefect_auth or None, 10.0)
     name = given.name or f"{given.event} runs {given.run}"

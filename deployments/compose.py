@@ -29,7 +29,7 @@ def document(parts: tuple[Part, ...], *, image: str) -> dict[str, Any]:
             "valkey": _valkey(),
             **{part.name: _service(part, image) for part in parts},
         },
-        "volumes": {"postgres": {}, "valkey": {}, "incidents": {}},
+        "volumes": {"postgres": {}, "valkey": {}, "incidents": {}, "state": {}},
         "configs": {
             # The official image runs it once, when the volume is empty.
             "databases.sql": {"content": "CREATE DATABASE prefect;\n"}
@@ -83,7 +83,7 @@ def _service(part: Part, image: str) -> dict[str, Any]:
         "mem_limit": f"{part.memory}m",
         "read_only": True,
         "tmpfs": ["/tmp"],
-        "volumes": ["incidents:/srv/incidents"],
+        "volumes": ["incidents:/srv/incidents", "state:/srv/state"],
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
     }

@@ -8,7 +8,7 @@ from deployments.parts import Part
 
 #: The Secret that holds what only the operator knows; nothing here ever writes it.
 SECRET = "switchover"
-_SCRATCH = ("/tmp", "/srv/incidents")
+_SCRATCH = ("/tmp", "/srv/incidents", "/srv/state")
 
 
 def objects(parts: tuple[Part, ...], *, image: str, namespace: str) -> list[dict[str, Any]]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 POOL = "switchover"
-PREFECT_PORT, API_PORT, WORKER_PORT = 4200, 8080, 8081
+PREFECT_PORT, API_PORT, WORKER_PORT, WATCH_PORT = 4200, 8080, 8081, 8082
+#: One guard may be restarted, or hang, while the other watches.
+GUARDS = 2
 
 #: Variables that every process of Switchover needs and that are no secrets.
 SHARED = {
     "PREFECT_API_URL": f"http://prefect:{PREFECT_PORT}/api",
     "SWITCHOVER_INCIDENTS_DIR": "/srv/incidents",
-    "SWITCHOVER_STATE_DIR": "/tmp/switchover",
+    "SWITCHOVER_RUNBOOKS_DIR": "/srv/incidents/runbooks",
+    # Orders to roll back wait there while Redis or the database is down.
+    "SWITCHOVER_STATE_DIR": "/srv/state",
     "PREFECT_HOME": "/tmp/prefect",
 }
 #: Variables whose values only the operator knows; those that are optional may be missing.
@@ -45,7 +49,7 @@ class Part:
 
 
 def parts(workers: int = 2) -> tuple[Part, ...]:
-    """The Prefect server, the workers, the API, and the job that deploys the flows."""
+    """The Prefect server, the workers, the API, the guards, and the job that deploys the flows."""
     server = Part(
         "prefect",
         ("prefect", "server", "start"),
@@ -79,6 +83,7 @@ def parts(workers: int = 2) -> tuple[Part, ...]:
         grace=120,  # runs that go on when it ends are killed; the ledger makes that safe
         environment={
             **SHARED,
+            "SWITCHOVER_GUARDS": str(GUARDS),  # monitor tells people when none watches
             "PREFECT_WORKER_WEBSERVER_HOST": "0.0.0.0",
             "PREFECT_WORKER_WEBSERVER_PORT": str(WORKER_PORT),
         },
@@ -91,7 +96,17 @@ def parts(workers: int = 2) -> tuple[Part, ...]:
         # Not /ready, which is for alerts: with Prefect away a rollback by the API still works.
         ready="/health",
         replicas=2,
+        environment={**SHARED, "SWITCHOVER_GUARDS": str(GUARDS)},
+    )
+    watch = Part(
+        "watch",
+        ("switchover", "watch", "--host", "0.0.0.0", "--port", str(WATCH_PORT)),
+        port=WATCH_PORT,
+        live="/health",
+        # One that can't judge for want of a database need not be started again, and is told.
+        ready="/ready",
+        replicas=GUARDS,
         environment=SHARED,
     )
     deploy = Part("deploy", ("switchover", "deploy"), memory=1024, environment=SHARED)
-    return server, worker, api, deploy
+    return server, worker, api, watch, deploy

@@ -12,6 +12,7 @@ from tasks.artifacts import publish
 from tasks.data import watch_work_items
 from tasks.effects import perform_effects
 from tasks.sweep import look_at_all
+from tasks.validation import validate_rollback
 
 
 @flow(name="monitor", flow_run_name="monitor")
@@ -21,7 +22,9 @@ def monitor() -> State[list[dict[str, Any]]]:
     found = look_at_all()
     outcomes, errors = found["outcomes"], found["errors"]
     perform_effects()
-    # After what may not wait: comparing takes as long as both tables are large.
+    # After what may not wait: probes take their time, and are asked again when they fail.
+    validated = {name: validate_rollback.submit(name, "monitor") for name in found["waves_due"]}
+    # Comparing takes as long as both tables are large.
     watched = {name: watch_work_items.submit(name) for name in found["items_due"]}
     for name, future in watched.items():
         sentence = future.result(raise_on_failure=False)
@@ -29,6 +32,13 @@ def monitor() -> State[list[dict[str, Any]]]:
             errors.append(f"{name}: {sentence}")
         elif sentence:
             log.info("%s: work items: %s", name, sentence)
+    for name, checked in validated.items():
+        waves = checked.result(raise_on_failure=False)
+        if not isinstance(waves, dict):
+            errors.append(f"{name}: {waves}")
+        elif any(wave["ok"] is not None for wave in waves["waves"]):
+            perform_effects()
+            publish(name)
     for outcome in outcomes:
         if outcome["did"]:
             publish(outcome["migration"])

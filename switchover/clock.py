@@ -12,6 +12,11 @@ class Clock(Protocol):
     def now(self) -> datetime: ...
 
 
+def iso(timestamp: float) -> str:
+    """Seconds since the Unix epoch as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="seconds")
+
+
 class SystemClock:
     """The machine's clock."""
 

@@ -81,6 +81,21 @@ def open_client(address: Any, retries: int = 1) -> Any:
         raise InputError(f"{printable(address)} is not a Redis address: {error}") from error
 
 
+class OnRedis:
+    """Base of what works on Redis at ``address``, a URL or a ready client: it connects when
+    ``_client`` is first used."""
+
+    def __init__(self, address: Any) -> None:
+        self._address = address
+        self._opened: Any = None
+
+    @property
+    def _client(self) -> Any:
+        if self._opened is None:
+            self._opened = open_client(self._address)
+        return self._opened
+
+
 @contextmanager
 def reaching_redis(address: Any) -> Iterator[None]:
     """Turn every failure of Redis inside the block into ``DependencyUnavailable``."""

@@ -13,9 +13,8 @@
     │   ├── PointOfNoReturn       a rollback would come too late, and nobody insisted
     │   ├── StaleEpoch            a routing write older than what is stored
     │   ├── StaleClaim            this claim on a work item is void
-    │   ├── NotAuthorised         this person may not decide this
-    │   │   └── WrongCode         the approval code is not this person's, or they are locked
-    │   └── Frozen                a freeze window or a global stop is on
+    │   └── NotAuthorised         this person may not decide this
+    │       └── WrongCode         the approval code is not this person's, or they are locked
     └── NegativeAnswer            asked and answered: no                       exit 1
         └── TamperedLedger        the chain does not verify
 
@@ -180,10 +179,6 @@ class WrongCode(NotAuthorised):
         self.approver, self.failures, self.locked_until = approver, failures, locked_until
         self.compared = compared
         super().__init__(why)
-
-
-class Frozen(Refused):
-    """A freeze window or a global stop holds every forward step."""
 
 
 class NegativeAnswer(SwitchoverError):

@@ -19,15 +19,22 @@ from switchover.engine.checklist import checklist
 from switchover.engine.compare import comparison
 from switchover.engine.context import Case
 from switchover.engine.mismatches import disagreements
+from switchover.engine.rollback_picture import rollback_picture
+from switchover.engine.triggers import trigger_readings
 from switchover.incidents.markdown import render
 from switchover.incidents.record import incident_of
+from switchover.incidents.redaction import redact, redact_all
 from switchover.judge.verdict import StageReading
 from switchover.machine.state import Phase
 from switchover.plan.catalogue import AGREEMENT
+from switchover.plan.load import stored_plan
 from switchover.ports import Entry
 from switchover.reporting import markdown, plots, tables
 from switchover.reporting.comparison import comparison_markdown
 from switchover.reporting.comparison_plot import comparison_plot
+from switchover.reporting.rollback import rollback_markdown
+from switchover.reporting.runbook import runbook
+from switchover.wiring.incident_picture import draw_incident
 from tasks.engine import PATIENT, engine
 
 
@@ -45,7 +52,7 @@ def publish(migration: str) -> bool:
     newest = Artifact.get(f"{migration}-stages")
     if newest is not None and (newest.description or "").endswith(moment):
         return False
-    entries = engine().ledger.entries(migration)
+    plan, entries = case.record.plan, engine().ledger.entries(migration)
     rows = tables.stage_rows(case.stages, entries)
     shown = _numbers(case, reading, entries)
     if shown is not None:
@@ -58,17 +65,18 @@ def publish(migration: str) -> bool:
     _mismatches(case)
     _comparison(case)
     _checklist(case)
-    if case.state.phase is Phase.ROLLED_BACK or case.state.stranded >= 0:
-        incident = incident_of(entries, case.record.plan.document, case.state.incident)
-        create_markdown_artifact(
-            key=f"{migration}-incident",
-            markdown=render(incident),
-            description=f"Incident {case.state.incident}",
-        )
+    _triggers(case)
+    _incident(case, entries)
+    _rollback(case)
     create_progress_artifact(
         key=f"{migration}-progress",
         progress=tables.progress(rows),
         description=f"Progress of {case.plan.title}",
+    )
+    create_markdown_artifact(
+        key=f"{migration}-runbook",
+        markdown=runbook(stored_plan(plan.document, plan.directory, plan.digest)),
+        description=f"How {case.plan.title} is rolled back",
     )
     status = markdown.status_paragraph(case.plan.title, case.state, case.stages)
     create_markdown_artifact(
@@ -82,7 +90,7 @@ def publish(migration: str) -> bool:
 def _moment(case: Case, reading: StageReading | None) -> str:
     """What the artifacts depend on, in words."""
     stored = case.context.ledger.evidence(case.state.migration)
-    verdict = f", verdict {reading.verdict.value}" if reading is not None else ""
+    verdict = f", verdict {reading.verdict.value.replace('_', ' ')}" if reading is not None else ""
     blocks = stored["blocks"] if stored else 0
     return f"revision {case.state.revision}, {blocks} blocks of evidence{verdict}"
 
@@ -100,6 +108,39 @@ def _numbers(
         if entry.kind == "stage_entered" and entry.payload["evidence"]:
             return f"Gates that let {entry.payload['title']} begin", entry.payload["evidence"]
     return None
+
+
+def _incident(case: Case, entries: Sequence[Entry]) -> None:
+    """The incident that the migration stands at, or the last one that nobody has closed: what
+    happened, how it stands, what is open, and the metric that fired as a picture."""
+    state, migration = case.state, case.state.migration
+    unclosed = [inquiry.id for inquiry in state.inquiries if not inquiry.closed_by]
+    stands = state.phase is Phase.ROLLED_BACK or state.stranded >= 0
+    name = state.incident if stands else next(reversed(unclosed), "")
+    if not name:
+        return
+    incident = incident_of(entries, case.record.plan.document, name)
+    create_markdown_artifact(
+        key=f"{migration}-incident",
+        markdown=render(incident),
+        description=f"Incident {name}: {incident.state}, {incident.severity}",
+    )
+    create_image_artifact(
+        image_url=plots.data_uri(draw_incident(engine().ledger, incident)),
+        key=f"{migration}-incident-plot",
+        description=f"What fired, the split and the trigger of incident {name}",
+    )
+
+
+def _rollback(case: Case) -> None:
+    """How far the steps and the validation of the last rollback are; only where there is one."""
+    picture = rollback_picture(case)
+    if picture is not None:
+        create_markdown_artifact(
+            key=f"{case.state.migration}-rollback",
+            markdown=rollback_markdown(redact_all(picture)),
+            description=f"Rollback of {case.plan.title}: {redact(picture['sentence'])}",
+        )
 
 
 def _mismatches(case: Case) -> None:
@@ -130,6 +171,19 @@ def _checklist(case: Case) -> None:
             key=f"{migration}-checklist",
             markdown=markdown.markdown_table(head, "lllll", rows),
             description=f"Checklist of {case.plan.title}",
+        )
+
+
+def _triggers(case: Case) -> None:
+    """How the triggers stand; only where the plan has some, in a stage with traffic."""
+    migration = case.state.migration
+    readings = trigger_readings(case, case.context.ledger.evidence(migration))
+    if readings:
+        rows = [[each.color.upper(), each.trigger, each.level, each.sentence] for each in readings]
+        create_markdown_artifact(
+            key=f"{migration}-triggers",
+            markdown=markdown.markdown_table(["", "Trigger", "Level", "Seen"], "llll", rows),
+            description=f"Triggers of {case.plan.title}",
         )
 
 

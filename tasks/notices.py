@@ -58,9 +58,8 @@ def review_completed(migration: str) -> tuple[bool, str, str]:
         return False, _no_review(case), ""
     days = days_since_complete(case) or 0
     if name == "month-1":
-        everything = engine().ledger.entries(migration)
         standing = _standing(case, "", comparison(case).get("overall", ()))
-        text = month_text(standing, everything)
+        text = month_text(standing, case.entries)
     else:
         text = daily_text(_standing(case, "review day-"), days + 1, assess(case))
     channel = case.plan.notify.slack_channel

@@ -1,31 +1,87 @@
 """Servers and programs for the tests: each is real, started when first asked for, one per worker.
 
-Tests that use ``prefect_api`` share one Prefect server: they get the xdist group of that name,
-and ``make test`` runs with ``--dist loadgroup``, which keeps a group on one worker.
+A Prefect server takes ten seconds to start and a tenth of a core to idle. So tests that share one
+run on one worker, one after the other, and it is stopped after the last of them.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import redis
+from xdist.scheduler import LoadScopeScheduling
 
 from switchover.testing.embedded import Postgres, PrefectServer, Valkey
 
+#: Tests that share servers, by file, as whoever shares tests out knows names only. The flows' are
+#: in two parts, which take about as long, so that two workers have them behind them early.
+_TOGETHER = {
+    "flows, first part": r"tests/flows/test_[a-m]",
+    "flows, second part": r"tests/flows/test_[n-z]",
+    "prefect_api": r"tests/integration/test_(prefect_\w+|embedded_prefect|launcher|schedules"
+    r"|secret_blocks)\.py",
+}
+_SERVERS: list[PrefectServer] = []
+_LAST = pytest.StashKey[str]()
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of the shared Prefect server on one worker, and give them time to start it."""
+
+class Together(LoadScopeScheduling):
+    """Every test by itself, but for those that share servers: they come first, on one worker.
+
+    xdist's own groups are no help: pytest 9.2 does not let it write them into tests' names.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid) or nodeid
+
+
+def _group(nodeid: str) -> str:
+    return next((name for name, files in _TOGETHER.items() if re.match(files, nodeid)), "")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Share the tests out."""
+    return Together(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give the tests of the shared Prefect server time to start it, and remember the last one."""
     for item in items:
         if "prefect_api" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("prefect"))
+            config.stash[_LAST] = item.nodeid
+            if _group(item.nodeid) != "prefect_api":
+                raise pytest.UsageError(
+                    f"{item.nodeid} uses prefect_api; call its file test_prefect_….py"
+                )
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Stop the shared Prefect server after the last test that may use it."""
+    yield
+    if item.nodeid == item.config.stash.get(_LAST, None):
+        for server in _SERVERS:
+            server.stop()
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_they_were() -> Iterator[None]:
+    """A resident command sets how much its process tells; here the process is the tests'."""
+    log = logging.getLogger("switchover")
+    level = log.level
+    yield
+    log.setLevel(level)
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +135,7 @@ def prefect_api(postgres: Postgres) -> Iterator[PrefectServer]:
         PrefectServer(postgres.create_database("prefect", "asyncpg")) as server,
         temporary_settings({PREFECT_API_URL: server.api_url, PREFECT_API_AUTH_STRING: server.auth}),
     ):
+        _SERVERS.append(server)
         yield server
 
 

@@ -82,10 +82,14 @@ def _route(path: str, method: str, route: Any, schemas: Any) -> Iterator[str]:
         for example in model.get("examples", ()):
             yield from ("", "```json", json.dumps(example), "```")
     for kind, content in route["responses"].get("200", {}).get("content", {}).items():
-        model = _resolved(content.get("schema", {}), schemas)
-        if model.get("properties"):
-            yield from ("", f"Answer (`{kind}`):", "")
-            yield from _table(model, schemas)
+        schema = content.get("schema", {})
+        several = schema.get("anyOf", [])
+        for each in several or [schema]:
+            model = _resolved(each, schemas)
+            if model.get("properties"):
+                said = " ".join(model.get("description", "").split())
+                yield from ("", f"Answer (`{kind}`)" + (f": {said}" if several else ":"), "")
+                yield from _table(model, schemas)
         if "example" in content:
             yield from ("", "Answer:", "", "```json", json.dumps(content["example"]), "```")
     errors = [status for status in route["responses"] if status != "200"]

@@ -66,12 +66,30 @@ DOCUMENTS = {
     "abort": "the state; with `--group` or `--all` a migration per line: `{migration, outcome, "
     "sentence}`, where outcome is done, already or failed",
     "rollback": "`{migration, incident, seconds, routers, complete, recorded, pending}`; "
-    "`seconds` is null, and the exit code 3, when routing did not confirm",
+    "`seconds` is null, and the exit code 3, when routing did not confirm; with `--dry-run` "
+    "`{migration, level, component, traffic, steps, warnings}`, with `--validate` `{migration, "
+    "incident, next_at, waves: [{wave, ok, deadline, sentence, results}], sentence}`",
+    "drill": "`{migration, drill, at, actor, ok, reason, real, detection, decision, propagation, "
+    "validation, routers, own, total, trend}`, figures in seconds, null where it did not get so "
+    "far; with `--history` `{drills, trend}`, the newest first",
+    "steps": "`{migration, incident, level, rows: [{step, level, method, does, state, summary, "
+    "began, ended, seconds, reversed}], left, frozen, waiting, over, sentence}`",
+    "spool": "an order per line: `{migration, order, at, actor, reason, trigger, turned}`; "
+    "`turned` says whether Redis has it",
+    "watch": "an event per line: `{at, guard, event, migration, action, text}`, see "
+    "[the guard](../how-to/watch-with-a-guard.md#supervise-it)",
     "items": "`{ok, left, sentence, made: [{key, outcome}], findings: {at, compared, "
     "disagreements, settling, in_flight, waiting, counts, listed: [{key, legacy, candidate, since, "
     "rule, repair, refused}]}}`; `left` may be more than the 1,000 that are listed",
-    "incident list": "a rollback per line: `{migration, incident, at, actor, trigger, reason, …}`",
-    "incident show": "the same with `impact` and `report` (Markdown)",
+    "incident list": "an incident per line: `{migration, incident, at, actor, trigger, reason, …, "
+    "state, severity, acknowledged_by, closed_by, open, criteria, findings, recovery}`",
+    "incident show": "the same with `impact` (what the candidate served) and `report` (Markdown)",
+    **dict.fromkeys(
+        ("incident acknowledge", "incident analyse", "incident tick", "incident untick",
+         "incident close"),
+        "`{migration, incident, state, severity, acknowledged_by, closed_by, open, criteria, "
+        "findings, recovery, later}`; `open` says what another attempt waits for",
+    ),
     "audit verify": "`{verified, faults}`",
     "mismatches": "`{migration, attempt, samples, fields: [{path, why, samples, share, last_at}], "
                   "mismatches: [{sample, at, epoch, path, legacy, candidate, why}]}`",
@@ -123,7 +141,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
 
 
 def _metavar(argument: Any) -> str:
-    return str(argument.metavar or argument.name).upper().strip("[]{}")
+    return str(argument.metavar or argument.name).upper().replace("[", "").replace("]", "")
 
 
 def _spelling(option: Any) -> str:

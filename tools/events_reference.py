@@ -64,7 +64,7 @@ def _meaning(event: type[Event]) -> str:
 def _payload(event: type[Event]) -> str:
     """The fields that an announcement of such an event has, found by making one."""
     hints = typing.get_type_hints(event)
-    samples: dict[Any, Any] = {str: "x", int: 1, float: 1.0, bool: True}
+    samples: dict[Any, Any] = {str: "x", int: 1, float: 1.0, bool: True, float | None: 1.0}
     payload = {field.name: samples.get(hints[field.name], {}) for field in fields(event)}
     entry = Entry("m", 1, datetime(2026, 1, 1, tzinfo=UTC), "a", event.kind, payload, "", "")
     told = announcement(entry).payload

@@ -43,15 +43,25 @@ class Told:
         self.stop = context.Event()
 
 
-class Fleet:
-    """``members`` processes under load: ``rate`` decisions a second each, 0 for a busy loop."""
+#: Number, rate, migration, URL, channel, and where to tell.
+Member = Callable[[int, int, str, str, str, Told], None]
 
-    def __init__(self, members: int, rate: int, migration: str, url: str, channel: str) -> None:
+
+class Fleet:
+    """``members`` processes under load: ``rate`` decisions a second each, 0 for a busy loop.
+
+    ``member`` is what each runs, by default a router beside a plain subscriber.
+    """
+
+    def __init__(
+        self, members: int, rate: int, migration: str, url: str, channel: str,
+        member: Member | None = None,
+    ) -> None:  # fmt: skip
         context = multiprocessing.get_context("spawn")
         self.told = Told(members, context)
         self.processes = [
             context.Process(
-                target=_member,
+                target=member or _member,
                 args=(number, rate, migration, url, channel, self.told),
                 daemon=True,
             )
@@ -81,10 +91,10 @@ def _member(number: int, rate: int, migration: str, url: str, channel: str, told
     threading.Thread(target=_listen, args=(number, url, channel, told), daemon=True).start()
     with Router(migration, url) as router:
         router.wait_ready(PATIENCE)
-        _decide(router.route, number, rate, told)
+        decide(router.route, number, rate, told)
 
 
-def _decide(route: Callable[[str], Any], number: int, rate: int, told: Told) -> None:
+def decide(route: Callable[[str], Any], number: int, rate: int, told: Told) -> None:
     """The load: decisions on changing keys, and the time after each that the candidate got."""
     keys = [f"subject-{number}-{n}" for n in range(997)]
     between = 1.0 / rate if rate else 0.0

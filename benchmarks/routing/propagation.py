@@ -10,6 +10,7 @@ import json
 import os
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -36,15 +37,22 @@ def spread(seconds: list[float]) -> dict[str, float]:
 
 def roll_back(fleet: Fleet, store: RedisRoutingStore, name: str, before: Snapshot) -> list[float]:
     """Let all serve the candidate, halt: seconds to the last such decision, and of the call."""
-    told = fleet.told
     store.write(before)
-    fleet.wait(lambda: all(epoch >= before.epoch for epoch in told.serving))
+    halt = {"halt_id": f"h{before.epoch}", "actor": "bench", "reason": "bench"}
+    return turn(fleet, before.epoch, lambda: store.halt(name, **halt, at=now()))
+
+
+def turn(fleet: Fleet, epoch: int, order: Callable[[], object]) -> list[float]:
+    """Wait until all serve the candidate by ``epoch``, and order: seconds to the last decision for
+    the candidate, and of the call that orders."""
+    told = fleet.told
+    fleet.wait(lambda: all(serving >= epoch for serving in told.serving))
     # At any moment of the routers' rounds, not always at the same one.
     time.sleep(random.uniform(0.02, 0.08))
     began = now()
-    halt = store.halt(name, halt_id=f"h{before.epoch}", actor="bench", reason="bench", at=began)
+    order()
     called = now() - began
-    fleet.wait(lambda: all(epoch >= halt.epoch for epoch in told.turned))
+    fleet.wait(lambda: all(turned > epoch for turned in told.turned))
     # A negative time is a process whose last such decision came before the order did.
     return [max(0.0, max(told.last) - began), called]
 

@@ -32,8 +32,10 @@ def build_app(
     *,
     slack_signing_secret: str = "",
     slack_api_url: str = "",
+    allow_commands: frozenset[str] = frozenset(),
 ) -> ASGIApp:
     """The API over a connected engine; ``probes`` ask its dependencies for `/ready`.
+    ``allow_commands`` are the programs that the operator lets plans run.
 
     Without ``slack_signing_secret`` Slack's buttons are off. Raises ``InputError`` for an engine
     without a register of approvers: everybody would be a stranger.
@@ -52,6 +54,7 @@ def build_app(
     app = describe_app(lifespan=lifespan)
     app.state.engine = engine
     app.state.gate = gate
+    app.state.allow_commands = allow_commands
     app.state.slack_signatures = (
         SlackSignatures(slack_signing_secret) if slack_signing_secret else None
     )

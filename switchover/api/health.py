@@ -18,13 +18,15 @@ _log = logging.getLogger("switchover.api")
 
 router = APIRouter(tags=["health"])
 
-#: Asks one dependency; raises when it is not there.
+#: Asks one dependency; raises when it is not there. Words that it gives are told in place of "up".
 Probe = Callable[[], object]
 
 #: Seconds that a dependency has to answer, and for which an answer of `/ready` is kept, so that
 #: nobody makes it a way of loading the dependencies.
 _DEADLINE = 2.0
 _KEPT = 1.0
+
+_DOWN, _SILENT = "down", "no answer in time"
 
 
 class Readiness:
@@ -37,7 +39,7 @@ class Readiness:
         self._found: tuple[float, dict[str, str]] | None = None
 
     async def look(self) -> dict[str, str]:
-        """Dependency -> ``up``, ``down`` or ``no answer in time``."""
+        """Dependency -> ``up`` or its own words, ``down`` or ``no answer in time``."""
         async with self._asking:
             if self._found is None or time.monotonic() - self._found[0] > _KEPT:
                 answers: dict[str, str] = {}
@@ -48,17 +50,17 @@ class Readiness:
             return dict(sorted(self._found[1].items()))
 
     async def _ask(self, name: str, answers: dict[str, str]) -> None:
-        answers[name] = "no answer in time"
+        answers[name] = _SILENT
         with anyio.move_on_after(_DEADLINE):
             try:
-                await run_sync(
+                said = await run_sync(
                     self._probes[name], limiter=self._threads[name], abandon_on_cancel=True
                 )
-                answers[name] = "up"
+                answers[name] = said if isinstance(said, str) else "up"
             except Exception as error:  # of whatever kind: it can't be asked
                 # Who may not ask anything else learns no address.
                 _log.warning("not ready: %s", error)
-                answers[name] = "down"
+                answers[name] = _DOWN
 
 
 @router.get(
@@ -86,7 +88,8 @@ async def ready(request: Request) -> JSONResponse:
     service for a Prefect that is down."""
     readiness: Readiness = request.app.state.readiness
     found = await readiness.look()
-    missing = [f"{name}: {answer}" for name, answer in found.items() if answer != "up"]
+    bad = (_DOWN, _SILENT)
+    missing = [f"{name}: {answer}" for name, answer in found.items() if answer in bad]
     if missing:
         return problem(503, f"not ready: {', '.join(missing)}", "start it, or correct its address")
     return JSONResponse({"status": "ready", **found})

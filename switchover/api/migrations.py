@@ -14,6 +14,7 @@ from switchover.canonical import finite
 from switchover.engine.collect import collect
 from switchover.engine.status import status
 from switchover.errors import NoLedger
+from switchover.incidents.redaction import redact_all
 from switchover.plan.form import Slug
 
 router = APIRouter(tags=["migrations"])
@@ -60,4 +61,7 @@ def show_migration(
 ) -> JSONResponse:
     """The document that `switchover status --json` prints; the example shows its beginning."""
     collect(engine, migration, elsewhere=False)
-    return JSONResponse(finite(status(engine, migration)))
+    document = status(engine, migration)
+    # A plan may hold a secret after all, in the address or the program of a step.
+    document["rollback"] = redact_all(document["rollback"])
+    return JSONResponse(finite(document))

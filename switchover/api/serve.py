@@ -15,7 +15,8 @@ from switchover.api.app import build_app
 from switchover.api.health import Probe
 from switchover.api.request_id import RequestIdFilter
 from switchover.engine.context import Context
-from switchover.errors import InputError, NoLedger, UnknownMigration
+from switchover.engine.watchers import watch_words
+from switchover.errors import DependencyUnavailable, InputError, NoLedger, UnknownMigration
 from switchover.routing.reverse.serve import serve
 from switchover.wiring import Settings, build_context, open_launcher
 
@@ -51,6 +52,7 @@ def assemble(settings: Settings, behind_proxy: Sequence[str] = ()) -> ASGIApp:
         probes(engine, settings),
         slack_signing_secret=settings.slack_signing_secret,
         slack_api_url=settings.slack_api_url,
+        allow_commands=settings.allow_commands,
     )
     if not behind_proxy:
         return app
@@ -59,7 +61,8 @@ def assemble(settings: Settings, behind_proxy: Sequence[str] = ()) -> ASGIApp:
 
 
 def probes(engine: Context, settings: Settings) -> Mapping[str, Probe]:
-    """What `/ready` asks: the ledger with its schema, routing, and Prefect."""
+    """What `/ready` asks: the ledger with its schema, routing, Prefect, and whether there are as
+    many guards as the operator wants."""
 
     def ledger() -> None:
         try:
@@ -71,7 +74,24 @@ def probes(engine: Context, settings: Settings) -> Mapping[str, Probe]:
         with closing(open_launcher(settings)) as launcher:
             launcher.check("advance/advance")  # without it no approval leads to a step
 
-    return {"ledger": ledger, "redis": lambda: engine.routing.read(_NOBODY), "prefect": prefect}
+    def guards() -> str:
+        assert engine.guards is not None
+        try:
+            able = [beat for beat in engine.guards.alive() if not beat.trouble]
+        except DependencyUnavailable:
+            if engine.guards.wanted:
+                raise
+            return "unknown"  # nobody asked for any, and that Redis is down is told already
+        # Without the others' troubles: who may not ask anything else learns no address.
+        words = watch_words(able, wanted=engine.guards.wanted)
+        if len(able) < engine.guards.wanted:
+            raise DependencyUnavailable("guard", f"{words}; start `switchover watch`")
+        return words
+
+    asked: dict[str, Probe] = {
+        "ledger": ledger, "redis": lambda: engine.routing.read(_NOBODY), "prefect": prefect,
+    }  # fmt: skip
+    return asked if engine.guards is None else {**asked, "guards": guards}
 
 
 def run(app: ASGIApp, listening: socket) -> None:

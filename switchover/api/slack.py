@@ -1,4 +1,5 @@
-"""Slack's buttons: a signed click becomes a decision by the approver whose user it is."""
+"""Slack's buttons: a signed click becomes a decision by the approver whose user it is, or says
+who looks after an incident."""
 
 from __future__ import annotations
 
@@ -15,10 +16,12 @@ from switchover.api.problem import responses
 from switchover.api.slack_signature import SlackSignatures
 from switchover.engine.context import Context
 from switchover.engine.fresh_decision import decide_freshly
+from switchover.engine.incident import acknowledge
 from switchover.engine.quorum import missing_votes
 from switchover.errors import DependencyUnavailable, InputError, NotAuthorised, SwitchoverError
 from switchover.incidents.slack_blocks import escape
 from switchover.incidents.slack_decision import Click, read_click
+from switchover.machine.inquiry import inquiry_of
 
 _log = logging.getLogger("switchover.api")
 
@@ -35,7 +38,7 @@ Tell = Callable[[Click, str], None]
     "/slack/interactions",
     response_class=Response,
     responses=responses(400, 403, 404),
-    summary="Take a click on an approval's button",
+    summary="Take a click on a message's button",
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -89,6 +92,13 @@ def settle_click(context: Context, click: Click, tell: Tell) -> None:
 def _record(context: Context, click: Click) -> str:
     """Decide as the approver whose Slack user it is; gives the sentence for them."""
     name = context.approvers.by_slack(click.user) if context.approvers else None
+    if click.decision == "acknowledge":
+        # Whoever is on call may be no approver: Slack vouches for the user.
+        who = name or f"Slack user {click.user}"
+        case = acknowledge(context, click.incident, actor=who, via="slack")
+        found = inquiry_of(case.state.inquiries, click.incident)
+        looks = found.acknowledged_by if found is not None else who
+        return f"Incident {click.incident} is looked after by {looks}."
     if name is None:
         raise NotAuthorised(
             f"nobody is enrolled with the Slack user {click.user}; somebody who runs Switchover "

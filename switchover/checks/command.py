@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,28 +27,35 @@ WITHHELD = (
 OUTPUT = 8192
 
 
-def check_command(check: CommandCheck, directory: str, allowed: frozenset[str]) -> Outcome:
-    """Run ``check.argv`` in the plan's directory, without a shell and without our own secrets.
+def check_command(
+    check: CommandCheck,
+    directory: str,
+    allowed: frozenset[str],
+    extra: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Run ``check.argv`` in the plan's directory, without a shell and without our own secrets;
+    ``extra`` are variables that it is given besides.
 
     The program must be in the operator's list, as it is written in the plan. Raises
     ``Refused`` when it is not, ``InputError`` when it is not installed.
     """
     program = check.argv[0]
     if program not in allowed:
-        listed = f"it lists {', '.join(sorted(allowed))}" if allowed else "it is empty"
+        listed = f"lists {', '.join(sorted(allowed))}" if allowed else "is empty"
         raise Refused(
-            f"check {check.name!r} may not run {program}: {listed}; an operator who trusts the "
-            f"plan adds {program} to {SETTING}"
+            f"{check.name!r} may not run {program}: {SETTING} {listed}; an operator who trusts "
+            f"the plan adds {program}, written as in the plan"
         )
     if not _installed(program, directory):
-        raise InputError(f"check {check.name!r}: program {program} is not installed on this worker")
+        raise InputError(f"{check.name!r}: program {program} is not installed on this worker")
     report = Path(directory) / check.coverage_file if check.coverage_file else None
     before = _stamp(report)
     try:
         env = {name: value for name, value in os.environ.items() if name not in WITHHELD}
+        env |= extra or {}
         ended = run_process(check.argv, directory, check.timeout, env)
     except OSError as error:
-        raise InputError(f"check {check.name!r}: {program} can't be run: {error}") from error
+        raise InputError(f"{check.name!r}: {program} can't be run: {error}") from error
     detail: dict[str, Any] = {
         "argv": list(check.argv),
         "exit_code": ended.code,

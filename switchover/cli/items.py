@@ -40,9 +40,9 @@ def items(
     Without --repair nothing is changed but what Redis remembers for the next look. Ends with 1
     while any disagreement is left, also one that has to be seen again first.
     """
+    from switchover.clock import iso
     from switchover.engine.compare_items import compare_items, outcome, planned
     from switchover.engine.repair_items import Reconciled, reconcile_items
-    from switchover.engine.status import iso
     from switchover.wiring import build_context, load_settings
 
     settings = load_settings()

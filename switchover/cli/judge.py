@@ -8,10 +8,18 @@ from typing import Annotated
 
 import typer
 
-from switchover.cli.replay_report import changes, iso_time, stage_changes, tell, verdict_of
+from switchover.cli.replay_report import (
+    changes,
+    iso_time,
+    stage_changes,
+    tell,
+    tell_triggers,
+    verdict_of,
+)
 from switchover.cli.session import Json, Overlays, PlanFile, connect, print_json, verb, warn
 from switchover.errors import InputError, NegativeAnswer
 from switchover.judge.replay import ReplayedLook, ReplayStage
+from switchover.judge.trigger import TriggerReading
 from switchover.judge.verdict import Verdict
 from switchover.plan.stages import Stage, compile_gates, compile_rules, compile_stages
 
@@ -54,7 +62,8 @@ def replay(
     time is over, ends its stage, as if approvals came at once. A rollout out of the ledger is
     judged in the stages that it had, when it had them. Where nothing was recorded for longer than
     the plan's no_data_after, the replay holds or rolls back as the engine does. The last line
-    answers when the plan would have stopped it. Exit 1 if a look says rollback.
+    answers when the plan would have stopped it. Exit 1 if a look says rollback, or if a RED
+    trigger on a metric would have fired; each that fires is told, AMBER too.
 
     at is in seconds or ISO 8601 (UTC without a zone), rows come in any order. system is legacy,
     candidate or pair. value of a yes/no metric is 1 or true for good, 0 or false for bad; of a
@@ -65,7 +74,9 @@ def replay(
     from switchover.cli.observations import read_observations
     from switchover.cli.recorded import read_recorded
     from switchover.judge.replay import NoData, kinds_by_metric, walk
+    from switchover.judge.replay_triggers import fired, trigger_kinds
     from switchover.plan.load import load_plan
+    from switchover.plan.usual_triggers import compile_triggers
     from switchover.reporting.canvas import drawable
 
     if (observations is None) == (not migration):
@@ -77,7 +88,9 @@ def replay(
     loaded = load_plan(plan, tuple(overlay or ())).plan
     step = _step(every, loaded.judgement.look_every)
     gates, rules = compile_gates(loaded), compile_rules(loaded)
-    kinds = kinds_by_metric(gates)
+    triggers, kinds = compile_triggers(loaded), kinds_by_metric(gates)
+    for metric, read_as in trigger_kinds(triggers).items():
+        kinds.setdefault(metric, set()).update(read_as)
     if plot is not None and (fault := drawable(plot)):
         raise InputError(f"--plot: {fault}")
     if observations is not None:
@@ -97,17 +110,20 @@ def replay(
     shown: Callable[[float], object] = _number if recording.numeric else iso_time
     told = loaded.judgement
     no_data = NoData(told.no_data_after, told.no_data == "rollback")
+    firings = list(fired(triggers, recording.looks, step))
     looks: list[ReplayedLook] = []
     for look in walk(gates, rules, stages, recording.looks, every=step, no_data=no_data):
         looks.append(look)
         if json:
-            print_json(_document(look, stages, shown))
+            at_once = [reading for at, reading in firings if at == look.at]
+            print_json(_document(look, at_once, stages, shown))
     began = recording.looks[0][0]
     if plot is not None:
         _draw(plot, looks, stage_changes(looks, stages, began), 1.0 / rules.alpha, rules.freeze_at)
     if not json:
         tell(looks, stages, recording.rows, began)
-    if sentence := verdict_of(looks, stages, began):
+        tell_triggers(firings)
+    if sentence := verdict_of(looks, stages, began, firings):
         raise NegativeAnswer(sentence)
 
 
@@ -140,7 +156,10 @@ def _from(wanted: str, stages: Sequence[Stage]) -> tuple[ReplayStage, ...]:
 
 
 def _document(
-    look: ReplayedLook, stages: Sequence[ReplayStage], shown: Callable[[float], object]
+    look: ReplayedLook,
+    fired: Sequence[TriggerReading],
+    stages: Sequence[ReplayStage],
+    shown: Callable[[float], object],
 ) -> dict[str, object]:
     return {
         "at": shown(look.at),
@@ -158,6 +177,7 @@ def _document(
             }
             for gate in look.reading.gates
         ],
+        **({"triggers": [reading.to_dict() for reading in fired]} if fired else {}),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from switchover.cli.session import Json, connect, phase_name, print_json, say, table, verb
-from switchover.engine.status import iso
+from switchover.clock import iso
 from switchover.errors import NoLedger
 from switchover.machine.state import TERMINAL
 

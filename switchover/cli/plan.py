@@ -1,4 +1,4 @@
-"""`switchover plan lint|explain|forecast|schema`: look at a plan before it is started."""
+"""`switchover plan lint|explain|forecast|runbook|schema`: look at a plan before it is started."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ app = verb(no_args_is_help=True)
 
 @app.callback()
 def plan() -> None:
-    """Lint, explain, forecast or print the schema of a plan."""
+    """Lint, explain, forecast a plan; write its runbook or schema."""
 
 
 @app.command()
@@ -154,6 +154,26 @@ def forecast(
         print_json(told.to_dict())
     else:
         tell(told)
+
+
+@app.command()
+def runbook(
+    file: PlanFile,
+    output: Annotated[Path | None, typer.Option("--output", help="Write it to this file.")] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option("--check", help="Write nothing: end with 1 unless this file is current."),
+    ] = None,
+    overlay: Overlays = None,
+    json: Json = False,
+) -> None:
+    """Write how this migration is rolled back: when, who decides, commands, validation lists."""
+    from switchover.cli.plan_runbook import tell_runbook
+    from switchover.plan.load import load_plan
+
+    if output is not None and check is not None:
+        raise InputError("--check writes nothing; leave out --output")
+    tell_runbook(load_plan(file, tuple(overlay or ())), output, check, json)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from switchover.cli.gates import gates_table
 from switchover.cli.session import say
 from switchover.judge.replay import ReplayedLook, ReplayStage
+from switchover.judge.trigger import TriggerReading
 from switchover.judge.verdict import Verdict
 from switchover.plan.units import spoken
 
@@ -79,9 +80,26 @@ def tell(
         say(_went_on(looks, stages))
 
 
-def verdict_of(looks: Sequence[ReplayedLook], stages: Sequence[ReplayStage], began: float) -> str:
+def tell_triggers(firings: Sequence[tuple[float, TriggerReading]]) -> None:
+    """Print when triggers fired; nothing where none did."""
+    for at, reading in firings[:_TOLD]:
+        say(f"{iso_time(at)}  {reading.color.upper()} trigger {reading.sentence}")
+    if len(firings) > _TOLD:
+        say(f"… and {len(firings) - _TOLD} more times")
+
+
+def verdict_of(
+    looks: Sequence[ReplayedLook],
+    stages: Sequence[ReplayStage],
+    began: float,
+    firings: Sequence[tuple[float, TriggerReading]] = (),
+) -> str:
     """When the plan stops it, by what and at what cost, in one sentence; empty if never."""
     end = rolled_back(looks)
+    red = next((each for each in firings if each[1].color == "red"), None)
+    if red is not None and (end is None or red[0] < end.at):
+        after = spoken(round(red[0] - began))
+        return f"stops at {iso_time(red[0])} after {after} by RED trigger {red[1].trigger}"
     if end is None:
         return ""
     guilty = [gate.gate for gate in end.reading.gates if gate.verdict is Verdict.ROLLBACK]

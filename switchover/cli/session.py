@@ -73,8 +73,24 @@ def verb(*, no_args_is_help: bool = False) -> typer.Typer:
 
 
 def connect() -> Context:
-    """The engine, connected by the operator's settings."""
-    return build_context(load_settings())
+    """The engine, connected by the operator's settings. Orders to roll back that wait in the spool
+    are carried out first."""
+    context = build_context(load_settings())
+    carry_out_waiting(context)
+    return context
+
+
+def carry_out_waiting(context: Context) -> None:
+    """Carry out what waits in the spool, and say so on standard error."""
+    if context.spool is None or not context.spool.orders():
+        return
+    from switchover.engine.reconcile import reconcile_waiting
+
+    done, faults = reconcile_waiting(context)
+    for line in done:
+        print(line, file=sys.stderr)
+    for migration, fault in faults.items():
+        warn(f"a rollback of {migration} waits in the spool: {fault}")
 
 
 def actor_or_login(actor: str, settings: Settings | None = None) -> str:

@@ -16,6 +16,7 @@ from switchover.cli.session import (
     table,
     verb,
 )
+from switchover.incidents.redaction import redact_all
 
 app = verb()
 
@@ -29,6 +30,7 @@ def status(migration: Migration, json: Json = False) -> None:
     context = connect()
     collect(context, migration, elsewhere=False)
     document = read_status(context, migration)
+    document["rollback"] = redact_all(document["rollback"])
     if json:
         print_json(document)
         return
@@ -39,6 +41,7 @@ def status(migration: Migration, json: Json = False) -> None:
             "mode": f"{document['mode']}, candidate {document['split']:g} %",
             "routers": _routers(document),
             "proxies": "; ".join(map(_proxy, document["proxies"])),
+            "guards": document["guards"],
             "incident": document["incident"],
             "work items": _items(document["items"]),
             "losses": document["losses"]["text"],
@@ -52,9 +55,18 @@ def status(migration: Migration, json: Json = False) -> None:
             "way back": "the point of no return is passed" * document["no_return"],
             "approval": _approval(document["approval"]),
             "frozen": "; ".join(document["frozen"]),
+            "spool": "; ".join(
+                f"the rollback {order['order']} waits, by {order['actor']} at {order['at']}"
+                for order in document["spool"]
+            ),
             "next": document["why"],
         }
     )
+    if document["rollback"]:
+        from switchover.cli.rollback_table import show_rollback
+
+        say("")
+        show_rollback(document["rollback"])
     say("")
     table(
         "",
@@ -83,6 +95,21 @@ def status(migration: Migration, json: Json = False) -> None:
                 for t in document["targets"]
             ),
         )  # fmt: skip
+    if document["triggers"]:
+        say("")
+        table(
+            "",
+            ["trigger", "", "level", "seen"],
+            (
+                [t["trigger"], t["color"].upper(), t["level"], t["sentence"].partition(": ")[2]]
+                for t in document["triggers"]
+            ),
+        )
+    if document["drills"]:
+        from switchover.cli.drills import show_drills
+
+        say("")
+        show_drills(document["drills"])
     if document["comparison"]:
         from switchover.reporting.comparison import HEAD, chief_rows
 

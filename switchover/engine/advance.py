@@ -39,7 +39,7 @@ from switchover.plan.stages import Stage
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What an advance did. ``action`` is the name of what was due; ``did`` tells whether the
-    ledger changed."""
+    ledger changed, ``uneasy`` whether evidence against the candidate builds."""
 
     migration: str
     action: str
@@ -47,6 +47,7 @@ class Outcome:
     sentence: str
     stage: str
     split: float
+    uneasy: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -142,6 +143,7 @@ def _strand(case: Case, action: Strand, known: Facts, actor: str) -> Case:
         reason=action.reason,
         incident=f"{case.state.migration}-{uuid.uuid4().hex[:12]}",
         reading=known.reading.to_dict() if known.reading else {},
+        criteria=[],
     )
     return case.append(event, actor=actor, effects=strand_effects(case, event))
 

@@ -11,31 +11,26 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, cast
 
 from switchover.engine.context import Case, Context
 from switchover.judge.block import Block
 from switchover.judge.heartbeat import Heartbeat
 from switchover.judge.sample import Sample
-from switchover.machine.event import Event
 from switchover.machine.snapshot import Snapshot
 from switchover.machine.state import State
 from switchover.ports import (
     BlockStream,
-    Effect,
     Fold,
     Freeze,
     Halt,
     Inbox,
     Ingested,
     Ledger,
-    Part,
     Record,
     Routed,
     RoutingStore,
     Standing,
-    StoredPlan,
 )
 
 #: Seconds after which what was read ahead is too old to judge by.
@@ -111,37 +106,18 @@ class _Ledger:
         known = self._known.get(migration)
         return known.evidence if known else self._real.evidence(migration)
 
-    def append(
-        self,
-        migration: str,
-        expected: int,
-        event: Event,
-        *,
-        at: datetime,
-        actor: str,
-        effects: Sequence[Effect] = (),
-        plan: StoredPlan | None = None,
-    ) -> Record:
+    def append(self, migration: str, *given: Any, **named: Any) -> Record:
         known = self._known.pop(migration, None)
-        record = self._real.append(
-            migration, expected, event, at=at, actor=actor, effects=effects, plan=plan
-        )
+        record = self._real.append(migration, *given, **named)
         if known is not None:
             self._known[migration] = replace(known, record=record)
         return record
 
     def ingest(
-        self,
-        migration: str,
-        blocks: Sequence[Block],
-        cursor: str,
-        fold: Fold,
-        *,
-        always: bool = False,
-        part: Part | None = None,
+        self, migration: str, blocks: Sequence[Block], cursor: str, fold: Fold, **named: Any
     ) -> Ingested:
         known = self._known.pop(migration, None)
-        ingested = self._real.ingest(migration, blocks, cursor, fold, always=always, part=part)
+        ingested = self._real.ingest(migration, blocks, cursor, fold, **named)
         if known is not None:
             self._known[migration] = replace(known, cursor=cursor, evidence=ingested.evidence)
         return ingested

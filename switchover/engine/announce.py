@@ -54,9 +54,9 @@ def announcement(entry: Entry) -> Announcement:
 
 
 def _plain(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that are no structures; texts are cut."""
+    """The values that are no structures, null for what was not measured; texts are cut."""
     return {
         name: value[:LONGEST] if isinstance(value, str) else value
         for name, value in payload.items()
-        if isinstance(value, str | int | float | bool) and name not in ("salt", "at", "plan")
+        if isinstance(value, str | int | float | bool | None) and name not in ("salt", "at", "plan")
     }

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from switchover.engine.checklist import missing
 from switchover.engine.collect import at_stage
 from switchover.engine.context import Case
+from switchover.engine.drills import undrilled
 from switchover.engine.freeze import said, stops
 from switchover.engine.group import standing
 from switchover.engine.losses import Losses, losses
@@ -18,9 +19,11 @@ from switchover.engine.proxies import astray, measured
 from switchover.engine.scheduled import spent
 from switchover.engine.sources import told_by, unreadable
 from switchover.engine.targets import standing_in_the_way, target_readings
+from switchover.engine.triggers import firing, holding, trigger_readings
 from switchover.judge import rollout
 from switchover.judge.rollout import Evidence
 from switchover.judge.silence import awaited, heard_key, silent_words
+from switchover.judge.trigger import TriggerReading
 from switchover.judge.verdict import StageReading, Verdict
 from switchover.machine.action import Action
 from switchover.machine.decide import Facts, decide
@@ -58,10 +61,12 @@ def facts(
     *,
     actor: str = "",
     explain: bool = True,
+    triggers: Sequence[TriggerReading] | None = None,
 ) -> Facts:
-    """Everything beside the state that a decision needs, read now unless it is given; ``actor``
-    is who would act, as the schedule may do less than people. Without ``explain`` the search for
-    causes is left out, which changes words and no decision."""
+    """Everything beside the state that a decision needs, read now unless it is given, as
+    ``shares`` and how the ``triggers`` stand; ``actor`` is who would act, as the schedule may do
+    less than people. Without ``explain`` the search for causes is left out, which changes words
+    and no decision."""
     judged = not case.stage.work and case.watched
     stored = _stored(case) if judged else None
     policy, group = case.plan.approvals, case.plan.group
@@ -75,6 +80,8 @@ def facts(
         silence = f"{failing.text}; {silence}" if silence else failing.text
         goes_back = goes_back or failing.goes_back
     blocked, blocked_until = _blocked(case)
+    triggers = trigger_readings(case, stored) if triggers is None else triggers
+    red_trigger, red = firing(triggers)
     return Facts(
         now=case.context.timestamp,
         reading=reading,
@@ -95,6 +102,10 @@ def facts(
         deserted=others.deserted,
         on_desertion=group.on_failure if group else "hold",
         evidence_max_age=policy.evidence_max_age if policy else inf,
+        red=red,
+        red_trigger=red_trigger,
+        amber=holding(triggers),
+        drill=undrilled(case),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from switchover.engine.collect import at_stage
+from switchover.engine.collect import at_stage, revise
 from switchover.engine.context import Case
 from switchover.machine.state import TERMINAL, SignOff
 from switchover.plan.checklist import ITEMS, Checklist, SignOffItem
@@ -65,13 +65,7 @@ def note_look(case: Case) -> None:
     if known is not None and now - known.get("looked_at", 0.0) < section.monitored_within / 4:
         # Fresh enough: a look that finds nothing writes nothing.
         return
-    context.ledger.ingest(
-        migration,
-        (),
-        context.ledger.cursor(migration),
-        lambda stored, _: {**at_stage(case, stored), "looked_at": now},
-        always=True,
-    )
+    revise(context, migration, lambda stored: {**at_stage(case, stored), "looked_at": now})
 
 
 def _lives(case: Case) -> bool:

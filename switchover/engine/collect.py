@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from switchover.engine.losses import account, done_with, entering_stage, settle
 from switchover.engine.mismatches import keep_mismatches
 from switchover.engine.sources import read_sources
 from switchover.engine.targets import observed
+from switchover.engine.triggers import trigger_windows
 from switchover.judge import rollout
 from switchover.judge.block import Block, tally
 from switchover.judge.gate import GateSpec
@@ -22,6 +23,9 @@ from switchover.machine.state import Phase
 
 #: Blocks read from the stream at once.
 BATCH = 5_000
+
+#: The evidence as it shall be, from what is stored (None before the first collection).
+Revision = Callable[[dict[str, Any] | None], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ def _settle(case: Case, heartbeats: Sequence[Heartbeat], before: dict[str, Any])
     """Compare what recorders say with what came, and let go of those that say nothing more."""
     context, migration = case.context, case.state.migration
 
-    def settled(stored: dict[str, Any] | None, _: Sequence[Block] = ()) -> dict[str, Any]:
+    def settled(stored: dict[str, Any] | None) -> dict[str, Any]:
         document = at_stage(case, stored)
         account = settle(
             document.get("recorders", {}), heartbeats, document["since"], context.timestamp,
@@ -109,12 +113,18 @@ def _settle(case: Case, heartbeats: Sequence[Heartbeat], before: dict[str, Any])
         return
     # An idle look writes nothing.
     if settled(stored)["recorders"] != (stored or {}).get("recorders", {}):
-        cursor = context.ledger.cursor(migration)
-        stored = context.ledger.ingest(
-            migration, (), cursor, settled, always=True, part=part_of
-        ).evidence
+        stored = revise(context, migration, settled)
     account = (stored or {}).get("recorders", {})
     context.stream.forget(migration, done_with(account, heartbeats))
+
+
+def revise(context: Context, migration: str, change: Revision) -> dict[str, Any]:
+    """Change the evidence without new blocks, in one transaction; gives it as it is then."""
+    ledger = context.ledger
+    cursor = ledger.cursor(migration)
+    return ledger.ingest(
+        migration, (), cursor, lambda stored, _: change(stored), always=True
+    ).evidence
 
 
 def fold(
@@ -152,6 +162,7 @@ def fold(
             tally(block for block in part if _of_stage(block, document)),
             at=last,
             age=age,
+            since=min(block.start for block in part),
         )
     return {
         **document,
@@ -160,6 +171,7 @@ def fold(
         "heard": unread(case.gates, case.rules, evidence, heard, document["entered_at"]),
         "blocks": document["blocks"] + len(current),
         "targets": observed(case, document, current),
+        "triggers": trigger_windows(case, document, current),
     }
 
 

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from switchover.canonical import digest_of
+from switchover.clock import iso
 from switchover.engine.context import Case, Context, ItemPorts
 from switchover.engine.disagreement import (
     FOLLOWED,
@@ -21,7 +22,6 @@ from switchover.engine.disagreement import (
     name_of,
     paired,
 )
-from switchover.engine.status import iso
 from switchover.errors import InputError
 from switchover.plan.units import spoken
 from switchover.plan.work_items import WorkItems

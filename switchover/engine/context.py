@@ -12,30 +12,41 @@ from typing import Any
 
 from switchover.clock import Clock
 from switchover.engine.fleet import Fleet
+from switchover.engine.probing import Probing
 from switchover.errors import LostRace
 from switchover.judge.gate import GateSpec
 from switchover.judge.rollout import Rules
 from switchover.judge.target import TargetSpec
+from switchover.judge.trigger import TriggerSpec
 from switchover.machine.event import Event
+from switchover.machine.inquiry import inquiry_of
 from switchover.machine.state import TERMINAL, Phase, State
 from switchover.plan.load import restore_plan
 from switchover.plan.spec import Plan
 from switchover.plan.stages import Stage, compile_gates, compile_rules, compile_stages
 from switchover.plan.targets import compile_targets
+from switchover.plan.usual_triggers import compile_triggers
+from switchover.plan.validation import PlannedWave, compile_waves
 from switchover.plan.work_items import ItemTable
 from switchover.ports import (
+    ActionRunner,
     AdapterValidator,
     Approvers,
     BlockStream,
     CheckRunner,
     DataChecker,
     Effect,
+    Entry,
+    Guards,
     ItemStore,
     ItemTracker,
     Ledger,
     MetricSource,
+    ProbeRunner,
     Record,
+    Rehearsals,
     RoutingStore,
+    Spool,
     TrafficSplits,
 )
 
@@ -73,6 +84,12 @@ class Context:
     items: ItemPorts | None = None
     sources: Callable[[Plan], Sequence[MetricSource]] | None = None
     approvers: Approvers | None = None
+    probes: ProbeRunner | None = None
+    guards: Guards | None = None
+    actions: ActionRunner | None = None
+    rehearsals: Rehearsals | None = None
+    probing: Probing = field(default_factory=Probing)
+    spool: Spool | None = None
     shared_fleet: Fleet | None = None
 
     @property
@@ -106,6 +123,11 @@ class Case:
         return restore_plan(self.record.plan.document)
 
     @cached_property
+    def entries(self) -> Sequence[Entry]:
+        """All entries of the migration, oldest first; read once."""
+        return self.context.ledger.entries(self.state.migration)
+
+    @cached_property
     def stages(self) -> tuple[Stage, ...]:
         return compile_stages(self.plan)
 
@@ -118,8 +140,19 @@ class Case:
         return compile_targets(self.plan.targets)
 
     @cached_property
+    def triggers(self) -> tuple[TriggerSpec, ...]:
+        return compile_triggers(self.plan)
+
+    @cached_property
     def rules(self) -> Rules:
         return compile_rules(self.plan)
+
+    @cached_property
+    def waves(self) -> tuple[PlannedWave, ...]:
+        """The waves of the validation after a rollback; none for an engine without probes."""
+        if self.context.probes is None:
+            return ()
+        return compile_waves(self.plan.rollback.validation)
 
     @property
     def stage(self) -> Stage:
@@ -134,6 +167,14 @@ class Case:
             until = state.entered_at + self.plan.judgement.watch_after_complete
             return self.context.timestamp < until
         return state.phase not in TERMINAL
+
+    @property
+    def validated(self) -> bool:
+        """Whether a rollback is being proved: waves of its validation are not on record yet."""
+        if self.state.phase is not Phase.ROLLED_BACK:
+            return False
+        found = inquiry_of(self.state.inquiries, self.state.incident)
+        return found is not None and bool(set(found.awaited) - set(found.failing))
 
     def append(
         self,

@@ -48,9 +48,8 @@ def notes(case: Case) -> list[Entry]:
 
 def attempt(case: Case) -> list[Entry]:
     """All entries of the present attempt, oldest first."""
-    entries = case.context.ledger.entries(case.state.migration)
-    starts = [place for place, entry in enumerate(entries) if entry.kind == "started"]
-    return entries[starts[-1] :]
+    starts = [place for place, entry in enumerate(case.entries) if entry.kind == "started"]
+    return list(case.entries[starts[-1] :])
 
 
 def today(case: Case) -> str:

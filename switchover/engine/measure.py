@@ -26,6 +26,15 @@ def spread(context: Context, migration: str, incident: str, epoch: int,
     )
 
 
+def legacy_epoch(case: Case) -> int:
+    """The routing epoch from which on routers of a rolled-back migration are on legacy: that of
+    the halt on record while it stands in routing, else that of its entry."""
+    halt = case.context.routing.halted(case.state.migration)
+    if halt is not None and halt.id == case.state.halt:
+        return halt.epoch
+    return case.state.turned
+
+
 def measure(case: Case) -> tuple[RollbackMeasured, bool] | None:
     """The measurement of a rolled-back migration, and whether it was written down just now.
 
@@ -37,9 +46,9 @@ def measure(case: Case) -> tuple[RollbackMeasured, bool] | None:
     rollback, known = _on_record(case)
     if known is not None:
         return known, False
-    halt = context.routing.halted(state.migration)
-    epoch = halt.epoch if halt is not None and halt.id == state.halt else state.turned
-    measured = spread(context, state.migration, state.incident, epoch, rollback.payload["at"])
+    measured = spread(
+        context, state.migration, state.incident, legacy_epoch(case), rollback.payload["at"]
+    )
 
     def make(now: Case) -> tuple[Event, list[Effect]] | None:
         if now.state.incident != state.incident or _on_record(now)[1] is not None:

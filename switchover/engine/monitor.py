@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from switchover.engine.advance import Outcome, take_step
+from switchover.engine.ask_probes import ask_probes
 from switchover.engine.assess import absent_since, facts, lost
 from switchover.engine.checklist import note_look
 from switchover.engine.collect import collect
@@ -10,6 +11,9 @@ from switchover.engine.context import Case, Context, persist
 from switchover.engine.outbox import silence_effects
 from switchover.engine.reconcile import reconciled, unfinished
 from switchover.engine.targets import tell
+from switchover.engine.tell_triggers import tell_of_triggers
+from switchover.engine.told import remember_told, was_told
+from switchover.engine.triggers import trigger_readings
 from switchover.machine.action import Abort, Expire, RollBack, Strand, Void
 from switchover.machine.decide import Facts, decide
 from switchover.machine.event import Judged, Noted
@@ -62,15 +66,20 @@ def look(context: Context, migration: str, *, actor: str, ahead: Context | None 
     seen = ahead or context
     case, repairs = reconciled(seen, migration)
     collect(seen, migration, case)
-    known = facts(case, explain=ahead is None)
+    ask_probes(seen, case)
+    triggers = trigger_readings(case, seen.ledger.evidence(migration))
+    known = facts(case, explain=ahead is None, triggers=triggers)
     action = decide(case.state, case.stages, known)
     if isinstance(action, _ITS_OWN):
         return take_step(context, migration, actor=actor)
     note_look(case)
+    tell_of_triggers(seen, case, triggers, actor=actor)
     _write_down(seen, case, known, actor)
     tell(seen, case, actor=actor)
     did = bool(repairs) or seen.open(migration).state.revision > case.state.revision
-    return Outcome(migration, "look", did, action.reason, case.stage.title, case.state.split / 100)
+    uneasy = known.reading is not None and known.reading.frozen
+    split = case.state.split / 100
+    return Outcome(migration, "look", did, action.reason, case.stage.title, split, uneasy)
 
 
 def _write_down(context: Context, case: Case, known: Facts, actor: str) -> None:
@@ -113,7 +122,7 @@ def _write_losses(context: Context, case: Case, actor: str) -> None:
     if case.stage.work:
         return
     text = lost(case, context.ledger.evidence(case.state.migration)).text
-    if not text or _told(context, case, "lost"):
+    if not text or was_told(case, "lost"):
         return
     noted = Noted(at=context.timestamp, topic="lost", text=text)
     persist(
@@ -126,6 +135,7 @@ def _write_losses(context: Context, case: Case, actor: str) -> None:
         ),
         actor=actor,
     )
+    remember_told(case, "lost")
 
 
 def _noted(context: Context, case: Case) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from switchover.clock import iso
 from switchover.engine.context import Context
 from switchover.engine.quorum import missing_votes
-from switchover.engine.status import iso
 
 
 def open_approval(context: Context, migration: str) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from switchover.engine.context import Case
 from switchover.engine.quorum import missing_votes
@@ -12,12 +13,20 @@ from switchover.machine.event import (
     ApprovalDecided,
     ApprovalRequested,
     ApprovalVoted,
+    ComponentRolledBack,
+    RollbackEscalated,
+    RollbackFrozen,
     RolledBack,
     StageEntered,
     Stranded,
+    WaveValidated,
 )
+from switchover.machine.inquiry import inquiry_of
+from switchover.plan.rollback_steps import Step
 from switchover.ports import Effect
 
+#: Seconds until somebody looks whether the steps of a rollback were taken, and again each time.
+STEPS_AGAIN = 90.0
 #: An approved step that was not taken after so many seconds is started again.
 RELEASE_AFTER = 120.0
 
@@ -28,6 +37,11 @@ def _slack(case: Case, key: str, kind: str, **payload: object) -> list[Effect]:
     if not channel:
         return []
     return [Effect(key, kind, {"migration": case.state.migration, "channel": channel, **payload})]
+
+
+def start_effects(migration: str, version: int) -> list[Effect]:
+    """Write the runbook of this version of the plan."""
+    return [Effect(f"{migration}:runbook:{version}", "runbook", {"migration": migration})]
 
 
 def step_effects(case: Case, event: StageEntered) -> list[Effect]:
@@ -116,8 +130,99 @@ def _advance(case: Case, key: str, actor: str) -> Effect:
 
 
 def rollback_effects(case: Case, event: RolledBack) -> list[Effect]:
-    """Write the incident's report, page people and end a waiting approval."""
-    return [*_incident_effects(case, event.incident), *end_effects(case, "rolled_back")]
+    """Let the steps and the waves of the validation begin, write the incident's report, page
+    people, and end a waiting approval. A Slack that hangs keeps the steps from nothing."""
+    return [
+        *_wave_starts(case, event),
+        *_steps_start(case, event, case.plan.rollback.levels.service),
+        *_incident_effects(case, event.incident), *end_effects(case, "rolled_back"),
+    ]  # fmt: skip
+
+
+def component_effects(case: Case, event: ComponentRolledBack) -> list[Effect]:
+    """The same for a rollback of one component; a waiting approval stays as it is."""
+    steps = case.plan.rollback.levels.of("component", event.component)
+    return [*_incident_effects(case, event.incident), *_steps_start(case, event, steps)]
+
+
+def _steps_start(
+    case: Case, event: RolledBack | ComponentRolledBack, steps: Sequence[Step]
+) -> list[Effect]:
+    """A run that takes the steps, unless a wave's run does so at once; and later looks whether
+    all were taken, as any run may die."""
+    if not steps:
+        return []
+    key = f"{event.incident}:steps"
+    payload = _completing(case, event.incident, event.actor, event.reason)
+    waves = event.waves if isinstance(event, RolledBack) else ()
+    at_once = any(wave.name in waves and wave.after == 0 for wave in case.waves)
+    later = case.context.clock.now() + timedelta(seconds=STEPS_AGAIN)
+    return [
+        *([] if at_once else [Effect(key, "start_flow", payload)]),
+        Effect(f"{key}:look", "rollback_steps", payload, not_before=later),
+    ]
+
+
+def escalated_effects(case: Case, event: RollbackEscalated) -> list[Effect]:
+    """Tell people that a rollback goes on at the next level. What a step led to is done by the run
+    that took it; what a person asked for begins a run of its own."""
+    told = f"{case.plan.title}: the rollback goes on at level {event.level}: {event.reason}"
+    key, incident = f"{event.incident}:steps:{event.level}", event.incident
+    effects = [
+        *_slack(case, f"{key}:told", "notice", text=told),
+        *incident_effects(case, incident, ""),
+    ]
+    if event.level != "system":
+        return effects  # the rollback of the service has effects of its own
+    payload = _completing(case, incident, event.actor, event.reason)
+    later = case.context.clock.now() + timedelta(seconds=STEPS_AGAIN)
+    if not event.step:
+        effects.append(Effect(key, "start_flow", payload))
+    return [*effects, Effect(f"{key}:look", "rollback_steps", payload, not_before=later)]
+
+
+def _completing(case: Case, incident: str, actor: str, reason: str) -> dict[str, object]:
+    """What starts a run that takes an incident's steps."""
+    migration = case.state.migration
+    parameters = {"migration": migration, "reason": reason, "actor": actor, "incident": incident}
+    return {"migration": migration, "deployment": "rollback/rollback", "parameters": parameters}
+
+
+def steps_frozen_effects(case: Case, event: RollbackFrozen) -> list[Effect]:
+    """Page people: the steps of a rollback need them."""
+    text = (
+        f"CRITICAL: {case.plan.title}: the steps of the rollback stop, and people are needed. "
+        f"{event.reason}. `switchover steps {case.state.migration}`"
+    )
+    key = f"{event.incident}:frozen:{case.state.revision + 1}"
+    return [
+        *_slack(case, key, "notice", text=text), *incident_effects(case, event.incident, "frozen")
+    ]  # fmt: skip
+
+
+def _wave_starts(case: Case, event: RolledBack) -> list[Effect]:
+    """A run of ``rollback`` for each wave, at the time at which it begins."""
+    payload = _completing(case, event.incident, event.actor, event.reason)
+    return [
+        Effect(
+            f"{event.incident}:wave:{wave.name}", "start_flow", payload,
+            not_before=datetime.fromtimestamp(event.at + wave.after, UTC),
+        )
+        for wave in case.waves if wave.name in event.waves
+    ]  # fmt: skip
+
+
+def wave_effects(case: Case, event: WaveValidated) -> list[Effect]:
+    """Show in the report and the thread what a wave found; one that failed pages people."""
+    told = incident_effects(case, event.incident, f"wave:{event.wave}")
+    if event.ok:
+        return told
+    key = f"{event.incident}:wave:{event.wave}:failed"
+    text = (
+        f"CRITICAL: {case.plan.title} was rolled back, and its validation fails. "
+        f"{event.summary}. `switchover incident show {event.incident}`"
+    )
+    return [*_slack(case, key, "notice", text=text), *told]
 
 
 def strand_effects(case: Case, event: Stranded) -> list[Effect]:
@@ -158,22 +263,32 @@ def silence_effects(case: Case, text: str) -> list[Effect]:
 
 
 def alert_effects(case: Case, event: AlertRaised | AlertCleared) -> list[Effect]:
-    """Tell people that a target is missed by too much, or met again."""
-    sign = "AMBER" if isinstance(event, AlertRaised) else "recovered"
+    """Tell people that a target is missed by too much or a trigger fires, or that it is over."""
+    color = str(event.reading.get("color", "amber")).upper()
+    sign = color if isinstance(event, AlertRaised) else "recovered"
     key = f"{case.state.migration}:{case.state.revision + 1}:{event.kind}"
     return _slack(case, key, "notice", text=f"{case.plan.title}: {sign}: {event.text}")
 
 
 def measured_effects(case: Case, incident: str) -> list[Effect]:
     """Render the report again, now that the rollback's time is known, and tell the thread."""
-    return [
-        Effect(
-            f"{incident}:report:measured",
-            "incident_report",
-            {"migration": case.state.migration, "incident": incident},
-        ),
-        *_slack(case, f"{incident}:page:measured", "page_update", incident=incident),
-    ]
+    return _updates(case, incident, "measured", "measured")
+
+
+def incident_effects(case: Case, incident: str, what: str) -> list[Effect]:
+    """Render the report again, bring its message in Slack up to date, and tell the thread what
+    changed (see `switchover.incidents.slack_thread`); an empty ``what`` tells it nothing."""
+    inquiry = inquiry_of(case.state.inquiries, incident)
+    occasion = f"{inquiry.changes + 1}" if inquiry else f"r{case.state.revision + 1}"
+    return _updates(case, incident, what, occasion)
+
+
+def _updates(case: Case, incident: str, what: str, occasion: str) -> list[Effect]:
+    payload = {"migration": case.state.migration, "incident": incident}
+    report = Effect(f"{incident}:report:{occasion}", "incident_report", payload)
+    key = f"{incident}:page:{occasion}"
+    kind = "page_update" if what else "page_refresh"
+    return [report, *_slack(case, key, kind, incident=incident, what=what)]
 
 
 def inform_effects(case: Case, topic: str, text: str, channel: str | None) -> list[Effect]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from switchover.engine.context import Case, Context
+from switchover.engine.drills import end_cut_off
 from switchover.engine.measure import measure
 from switchover.engine.project import project
 from switchover.engine.push import push
-from switchover.engine.roll_back import record_halt
-from switchover.errors import InputError
+from switchover.engine.roll_back import record_halt, record_order
+from switchover.engine.spool import carry_out
+from switchover.errors import InputError, SwitchoverError
 from switchover.machine.state import Phase, State
 
 
@@ -23,7 +25,7 @@ def reconcile(context: Context, migration: str) -> list[str]:
 
 def reconciled(context: Context, migration: str) -> tuple[Case, list[str]]:
     """The same, and the migration as it is afterwards."""
-    repaired: list[str] = []
+    repaired = carry_out(context, migration, record_order)
     halt = context.routing.halted(migration)
     case = context.open(migration)
     known = halt is None or halt.id == case.state.halt
@@ -33,15 +35,38 @@ def reconciled(context: Context, migration: str) -> tuple[Case, list[str]]:
     if project(case):
         repaired.append(f"wrote routing epoch {case.state.epoch} again")
     repaired += push(case)
+    if (ended := end_cut_off(case)) is not None:
+        case = ended
+        repaired.append("ended a drill that was cut off")
     measured = measure(case)
     if measured is not None and measured[1]:
         repaired.append(f"measured the rollback {case.state.incident}")
     return case, repaired
 
 
+def reconcile_waiting(context: Context) -> tuple[list[str], dict[str, str]]:
+    """Reconcile every migration with an order in the spool: what was done, and by migration why
+    its order waits on. Costs nothing while none does."""
+    done: list[str] = []
+    faults: dict[str, str] = {}
+    spool = context.spool
+    names = dict.fromkeys(order.migration for order in spool.orders()) if spool else {}
+    for name in names:
+        try:
+            # By itself first: what it did is to be told, also where the rest then fails.
+            done += [f"{name}: {line}" for line in carry_out(context, name, record_order)]
+            done += [f"{name}: {line}" for line in reconcile(context, name)]
+        except SwitchoverError as error:
+            if spool is not None and spool.orders(name):
+                faults[name] = str(error)
+    return done, faults
+
+
 def unfinished(context: Context, state: State) -> bool:
     """True when a migration that has ended still needs ``reconcile``: its end never reached
-    routing, a halt is not on record, or its rollback was not measured."""
+    routing, a halt is not on record, its rollback was not measured, or an order waits."""
+    if context.spool is not None and context.spool.orders(state.migration):
+        return True
     if state.phase is Phase.ROLLED_BACK and state.revision == state.turned:
         return True
     halt = context.routing.halted(state.migration)

@@ -2,7 +2,8 @@
 
 The order is the point. Routing is stopped by one atomic write that needs nothing but Redis;
 the ledger, the incident and the pager follow, and whatever is down then is completed by
-``reconcile`` and ``drain`` (invariants 5 and 7).
+``reconcile`` and ``drain`` (invariants 5 and 7). What Redis or the ledger did not take waits in the
+spool.
 """
 
 from __future__ import annotations
@@ -19,10 +20,18 @@ from switchover.engine.measure import measure, spread
 from switchover.engine.outbox import rollback_effects
 from switchover.engine.project import project
 from switchover.engine.push import push
-from switchover.errors import DependencyUnavailable, InputError, LostRace, PointOfNoReturn
+from switchover.engine.spool import forget, keep
+from switchover.errors import (
+    DependencyUnavailable,
+    InputError,
+    LostRace,
+    NegativeAnswer,
+    PointOfNoReturn,
+    Refused,
+)
 from switchover.machine.event import Event, RollbackMeasured, RolledBack
 from switchover.machine.state import Phase
-from switchover.ports import Effect, Halt
+from switchover.ports import Effect, Halt, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,15 @@ def roll_back(
         trigger += ", insisting past the point of no return"
     order = Halt(identity, actor, reason, context.timestamp, 0, trigger)
     halt = _stop_routing(context, migration, order, insist, pending)
-    case = _write_down(context, migration, halt, order, insist, reading or {}, pending)
+    waiting = Order(migration, halt, insist)
+    if halt.epoch == 0:
+        # Before the ledger is asked: it may be down, too, or this process may be killed waiting.
+        keep(context, waiting, pending)
+    try:
+        case = _write_down(context, migration, waiting, order, reading or {}, pending)
+    except (InputError, Refused):
+        forget(context, waiting)
+        raise
     if halt.epoch == 0 and case is None:
         raise DependencyUnavailable("Redis and the database", "; ".join(pending))
     measured = _measure(context, migration, halt, case, pending)
@@ -95,9 +112,30 @@ def roll_back(
     )
 
 
+def rolled_back(context: Context, migration: str) -> RolledBackOutcome:
+    """The outcome of a rollback on record; raises ``NegativeAnswer`` where there is none."""
+    case = context.open(migration)
+    if case.state.phase is not Phase.ROLLED_BACK:
+        raise NegativeAnswer(f"{migration} is {case.state.phase.value}: it is not rolled back")
+    pending: list[str] = []
+    halt = Halt(case.state.halt, "", "", 0.0, case.state.epoch)
+    measured = _measure(context, migration, halt, case, pending)
+    return RolledBackOutcome(
+        migration, case.state.incident, measured.seconds if measured else None,
+        measured.routers if measured else 0, bool(measured and measured.complete), True,
+        tuple(pending),
+    )  # fmt: skip
+
+
 def record_halt(context: Context, migration: str, halt: Halt) -> Case:
     """Write down a rollback that routing already did; used again by ``reconcile``."""
     return _record(context, migration, halt, halt, True, {})
+
+
+def record_order(context: Context, order: Order, attempt: int) -> Case:
+    """Write down an order that waited in the spool, if the migration is still in ``attempt``."""
+    legal = order.insist or order.halt.epoch > 0
+    return _record(context, order.migration, order.halt, order.halt, legal, {}, attempt)
 
 
 def _stop_routing(
@@ -114,7 +152,7 @@ def _stop_routing(
     except DependencyUnavailable as error:
         pending.append(
             f"{error}: routers that can't reach it either go to legacy by themselves, the others "
-            "turn when reconcile writes routing"
+            "turn when it is back and any command, flow or guard runs"
         )
         return order
 
@@ -139,14 +177,18 @@ def _known(context: Context, migration: str, insist: bool) -> None:
 
 
 def _write_down(
-    context: Context, migration: str, halt: Halt, order: Halt, insist: bool,
+    context: Context, migration: str, waiting: Order, order: Halt,
     reading: dict[str, Any], pending: list[str],
 ) -> Case | None:  # fmt: skip
     """The case once the rollback is on record; None, with the reason pending, when it is not."""
+    halt = waiting.halt
     try:
-        case = _record(context, migration, halt, order, insist or halt.epoch > 0, reading)
+        case = _record(context, migration, halt, order, waiting.insist or halt.epoch > 0, reading)
     except (DependencyUnavailable, LostRace) as error:
-        pending.append(f"{error}: reconcile writes the ledger and the incident later")
+        pending.append(f"{error}: whatever runs next writes the ledger and the incident")
+        if halt.epoch:
+            # The halt says it too, for as long as Redis keeps it.
+            keep(context, waiting, pending)
         return None
     except InputError as error:
         if halt.epoch == 0:
@@ -160,13 +202,16 @@ def _write_down(
     except DependencyUnavailable as error:
         if not pending:
             pending.append(f"routing was not projected again: {error}")
+    else:
+        if halt.epoch == 0:
+            forget(context, waiting)
     pending.extend(push(case))
     return case
 
 
 def _record(
     context: Context, migration: str, halt: Halt, order: Halt, legal: bool,
-    reading: dict[str, Any],
+    reading: dict[str, Any], attempt: int | None = None,
 ) -> Case:  # fmt: skip
     """Record ``halt``, which stands in routing because of ``order`` or of an earlier one.
 
@@ -174,7 +219,7 @@ def _record(
     """
 
     def make(case: Case) -> tuple[Event, Sequence[Effect]] | None:
-        if case.state.phase is Phase.ROLLED_BACK:
+        if case.state.phase is Phase.ROLLED_BACK or attempt not in (None, case.state.attempt):
             return None
         if case.state.no_return and not legal:
             raise PointOfNoReturn(migration)
@@ -196,6 +241,8 @@ def _record(
             reading=reading or _judged(case, cause),
             old_mode=case.state.mode,
             comparison=present(case),
+            criteria=[criterion.model_dump() for criterion in case.plan.rollback.criteria],
+            waves=[wave.name for wave in case.waves],
         )
         return event, rollback_effects(case, event)
 

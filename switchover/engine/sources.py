@@ -73,10 +73,12 @@ class Unreadable:
 
 def read_sources(case: Case, document: dict[str, Any]) -> Readings:
     """Ask every source of the plan for what is due. ``document`` is the evidence at the present
-    stage. Nothing is read for a migration that is not watched any more."""
+    stage. Nothing is read for a migration that is neither watched any more nor validated."""
     context = case.context
     now = context.timestamp
-    if context.sources is None or not case.plan.sources or not case.watched:
+    if context.sources is None or not case.plan.sources:
+        return Readings(now, {})
+    if not case.watched and not case.validated:
         return Readings(now, {})
     found = {}
     for source in context.sources(case.plan):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from switchover.engine.context import ATTEMPTS, Case, Context
+from switchover.engine.incident import may_retry
+from switchover.engine.outbox import start_effects
 from switchover.engine.project import project
 from switchover.engine.push import push
 from switchover.engine.reconcile import reconcile
@@ -22,7 +24,8 @@ _RETRY = (Phase.ROLLED_BACK, Phase.ABORTED)
 
 
 def start(context: Context, loaded: LoadedPlan, *, actor: str) -> Case:
-    """Begin, or begin another attempt after a rollback or an abort.
+    """Begin, or begin another attempt after an abort, or after a rollback whose incident is
+    analysed and whose criteria are ticked (see :func:`may_retry`).
 
     Starting a running migration with the same plan changes nothing and is no error; with
     another plan it is refused, as a plan is immutable once started.
@@ -62,8 +65,9 @@ def _begin(context: Context, loaded: LoadedPlan, actor: str) -> Case:
         stored = _stored(loaded, 1)
         event = _event(context, loaded, actor, compile_flags(loaded.plan))
         record = context.ledger.create(
-            stored, begin(slug, event), event, at=context.clock.now(), actor=actor
-        )
+            stored, begin(slug, event), event, at=context.clock.now(), actor=actor,
+            effects=start_effects(slug, stored.version),
+        )  # fmt: skip
         return Case(context, record)
     return _again(case, loaded, actor)
 
@@ -80,6 +84,7 @@ def _again(case: Case, loaded: LoadedPlan, actor: str) -> Case:
             f"{slug} is {case.state.phase.value} with another plan; a plan can't "
             "change once started: abort it, then start the new one"
         )
+    may_retry(case)
     _can_be_approved(loaded, actor)
     if case.plan.request_key.kind != loaded.plan.request_key.kind:
         raise InputError(
@@ -96,13 +101,15 @@ def _again(case: Case, loaded: LoadedPlan, actor: str) -> Case:
     # The new attempt answers the halt in force, which need not be the one on record: a
     # rollback that was asked for twice, the first time without Redis, leaves another.
     halt = context.routing.halted(slug)
+    stored = _stored(loaded, case.record.plan.version + 1)
     record = context.ledger.append(
         slug,
         case.state.revision,
         _event(context, loaded, actor, flags, halt.id if halt else case.state.halt),
         at=context.clock.now(),
         actor=actor,
-        plan=_stored(loaded, case.record.plan.version + 1),
+        plan=stored,
+        effects=start_effects(slug, stored.version),
     )
     return Case(context, record)
 

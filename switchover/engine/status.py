@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from switchover.clock import iso
 from switchover.engine.advance import action_name
 from switchover.engine.assess import assess, due, lost
 from switchover.engine.checklist import checklist
 from switchover.engine.compare import present
 from switchover.engine.context import Case, Context
+from switchover.engine.drills import drill_history
 from switchover.engine.freeze import said, stops
 from switchover.engine.proxies import measured
 from switchover.engine.quorum import missing_votes
+from switchover.engine.rollback_picture import rollback_picture
 from switchover.engine.sources import standing
 from switchover.engine.targets import target_readings
+from switchover.engine.triggers import trigger_readings
 from switchover.engine.waiting import explain
+from switchover.engine.watchers import watched_by
 from switchover.machine.action import Wait
 from switchover.machine.state import Items
 from switchover.plan.calendar import next_run
@@ -56,6 +60,7 @@ def status(context: Context, migration: str) -> dict[str, Any]:
         ],
         "losses": _losses(case, stored),
         "targets": [reading.to_dict() for reading in target_readings(case, stored)],
+        "triggers": [reading.to_dict() for reading in trigger_readings(case, stored)],
         "alerts": [
             {"target": alert.target, "system": alert.system, "since": iso(alert.at),
              "text": alert.text}
@@ -66,11 +71,14 @@ def status(context: Context, migration: str) -> dict[str, Any]:
             {"router": ack.router, "epoch": ack.epoch, "at": iso(ack.at)}
             for ack in context.routing.acknowledgements(migration)
         ],
+        "guards": watched_by(context.guards, migration) if context.guards else None,
         "proxies": [
             {"proxy": found.proxy, "fault": found.fault or None,
              "split": None if found.share is None else found.share * 100}
             for found in shares
         ],
+        "drills": drill_history(context.ledger.entries(migration)),
+        "rollback": rollback_picture(case),
         "no_return": state.no_return,
         "group": state.group or None,
         "checklist": [item.to_dict() for item in checklist(case, stored)],
@@ -80,6 +88,11 @@ def status(context: Context, migration: str) -> dict[str, Any]:
              "reversibility": stage.reversibility, "compensation": stage.compensation or None,
              "place": _place(stage.index, state.stage)}
             for stage in case.stages
+        ],
+        "spool": [
+            {"order": order.halt.id, "actor": order.halt.actor, "reason": order.halt.reason,
+             "at": iso(order.halt.at)}
+            for order in (context.spool.orders(migration) if context.spool else ())
         ],
         "frozen": [said(stop, ZoneInfo(case.plan.schedule.timezone)) for stop in stops(case)],
         "why": _why(case, shares)["sentence"],
@@ -103,11 +116,6 @@ def _why(case: Case, shares: Sequence[MeasuredShare]) -> dict[str, Any]:
         "next_run": iso(run.timestamp()) if run else None,
         "sentence": explain(case, action),
     }
-
-
-def iso(timestamp: float) -> str:
-    """Seconds since the Unix epoch as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="seconds")
 
 
 def _losses(case: Case, stored: dict[str, Any] | None) -> dict[str, Any]:

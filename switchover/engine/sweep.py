@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 
 from switchover.engine.advance import Outcome
@@ -13,7 +13,10 @@ from switchover.engine.compare_items import items_due
 from switchover.engine.context import Context
 from switchover.engine.fleet import Fleet
 from switchover.engine.monitor import discard, look, watched
+from switchover.engine.reconcile import reconcile_waiting
+from switchover.engine.validate import due_waves
 from switchover.errors import DependencyUnavailable, SwitchoverError
+from switchover.plan.usual_triggers import probes_of
 
 _log = logging.getLogger("switchover.sweep")
 
@@ -24,44 +27,50 @@ BATCH, THREADS = 25, 4
 @dataclass(slots=True)
 class Sweep:
     """What a sweep found, by migration: an outcome, or why there is none. ``items_due`` names
-    those whose work items are to be compared now."""
+    those whose work items are to be compared now, ``waves_due`` those whose rollback is to be
+    validated."""
 
     looks: dict[str, Outcome] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     items_due: list[str] = field(default_factory=list)
+    waves_due: list[str] = field(default_factory=list)
 
     def add(self, other: Sweep) -> None:
         """Take in what was found elsewhere."""
         self.looks.update(other.looks)
         self.errors.update(other.errors)
         self.items_due += other.items_due
+        self.waves_due += other.waves_due
 
 
-def sweep(context: Context, *, actor: str, threads: int = THREADS) -> Sweep:
-    """Look at every migration that is watched; do what may not wait.
+def sweep(
+    context: Context, *, actor: str, threads: int = THREADS, only: Collection[str] = ()
+) -> Sweep:
+    """Look at every migration that is watched, or those of ``only``; do what may not wait.
 
     Batches are looked at side by side; migrations whose look asks other people's servers come
     after those that need our own only. Raises ``DependencyUnavailable`` when nothing at all could
     be looked at; one that is lost on the way is an error of those that were still to come.
     """
+    # Before the ledger is asked: Redis alone is enough to turn the traffic.
+    for line in reconcile_waiting(context)[0]:
+        _log.info("%s", line)
     states = context.ledger.migrations()
-    names = [state.migration for state in states]
+    names = [state.migration for state in states if not only or state.migration in only]
     context = replace(context, shared_fleet=Fleet(context.ledger, states))
-    found, patient = Sweep(), list[str]()
+    found = Sweep()
     lost: list[DependencyUnavailable] = []
     with ThreadPoolExecutor(threads, thread_name_prefix="sweep") as pool:
-        batches = {
-            pool.submit(_batch, context, batch, actor, lost): batch
-            for batch in _chunks(names, BATCH)
-        }
-        for future in batches:
+        batches = [
+            pool.submit(_batch, context, batch, actor, lost) for batch in _chunks(names, BATCH)
+        ]
+        looks: list[Future[Sweep]] = []
+        # As they end: what one batch leaves for later need not wait for another that is slow.
+        for future in as_completed(batches):
             part, later = future.result()
             found.add(part)
-            patient += later
-        looks: dict[str, Future[Sweep]] = {
-            name: pool.submit(_alone, context, name, actor) for name in patient
-        }
-        for future_look in looks.values():
+            looks += [pool.submit(_alone, context, name, actor) for name in later]
+        for future_look in looks:
             found.add(future_look.result())
     if lost and not found.looks:
         raise lost[0]
@@ -80,6 +89,7 @@ def _batch(
         ahead = read_ahead(context, names)
         discard(ahead)
         due = watched(ahead)
+        waves = [name for name in names if due_waves(ahead.open(name))]
     except DependencyUnavailable as error:
         lost.append(error)
         return Sweep(errors=dict.fromkeys(names, str(error))), []
@@ -94,7 +104,7 @@ def _batch(
             later += patient
         return found, later
     later = [name for name in due if _asks_others(ahead, name)]
-    found = Sweep()
+    found = Sweep(waves_due=waves)
     for name in due:
         if name in later:
             continue
@@ -112,7 +122,8 @@ def _asks_others(context: Context, name: str) -> bool:
         plan = context.open(name).plan
     except Exception:
         return True  # The look itself will say what is wrong with it.
-    return bool(plan.sources or plan.proxies)
+    waits = context.probing.patience > 0.0 and bool(probes_of(plan))
+    return bool(plan.sources or plan.proxies or waits)
 
 
 def _alone(context: Context, name: str, actor: str) -> Sweep:

@@ -8,15 +8,19 @@ from datetime import datetime
 from typing import Any, Literal
 
 from switchover.errors import InputError
+from switchover.incidents.history import History, history_of
+from switchover.incidents.recovery import RecoveryStep, recovery_plan
 from switchover.incidents.timeline import Moment, happened_at, timeline
 from switchover.incidents.wording import spell_seconds
-from switchover.machine.event import RolledBack, Stranded
-from switchover.plan.spec import Rollback
+from switchover.machine.event import ComponentRolledBack, RolledBack, Stranded
+from switchover.machine.inquiry import IncidentState, Inquiry, Tick
+from switchover.plan.rollback import Rollback
+from switchover.plan.schedule import Schedule
 from switchover.plan.units import seconds
 from switchover.ports import Entry
 
 #: The kinds of entry that open an incident.
-OPENING = (RolledBack.kind, Stranded.kind)
+OPENING = (RolledBack.kind, Stranded.kind, ComponentRolledBack.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,9 @@ class Incident:
     are the gates' readings at the rollback (`judge.verdict.GateReading.to_dict`).
     ``rollback_seconds`` runs from the trigger to the last live router's acknowledgement and is
     None until measured; ``routers`` were live then, and ``complete`` says whether all turned in
-    time. ``state`` is ``open`` until measured, then ``mitigated``.
+    time. ``history`` is what was done about it since, with what people found out, and
+    ``recovery`` the way to another attempt. ``component`` went back alone, where it is not empty.
     ``compensations`` says for stages that had begun what a rollback leaves to do.
-    ``root_cause``, ``actions`` and ``prevention`` are for people to fill in.
     """
 
     id: str
@@ -54,16 +58,38 @@ class Incident:
     readings: tuple[Mapping[str, Any], ...]
     timeline: tuple[Moment, ...]
     exposures: tuple[Exposure, ...]
-    state: Literal["open", "mitigated"] = "open"
+    history: History
+    recovery: tuple[RecoveryStep, ...] = ()
+    zone: str = "UTC"
     rollback_seconds: float | None = None
     target_seconds: float | None = None
     routers: int | None = None
     complete: bool | None = None
     stranded: bool = False
+    component: str = ""
     compensations: tuple[str, ...] = ()
-    root_cause: str = ""
-    actions: str = ""
-    prevention: str = ""
+
+    @property
+    def inquiry(self) -> Inquiry:
+        """What is open about it."""
+        return self.history.inquiry
+
+    @property
+    def state(self) -> IncidentState:
+        """``open``, ``mitigated``, ``analysed`` or ``closed``."""
+        return self.inquiry.state
+
+    @property
+    def severity(self) -> Literal["critical", "major", "minor"]:
+        """Critical while harm may go on; then by whether people got the candidate's answers."""
+        if self.inquiry.critical:
+            return "critical"
+        return "major" if self.served else "minor"
+
+    @property
+    def ticks(self) -> Mapping[str, Tick]:
+        """Criteria that are met, by id."""
+        return {tick.criterion: tick for tick in self.inquiry.ticks}
 
     @property
     def served(self) -> tuple[Exposure, ...]:
@@ -71,7 +97,7 @@ class Incident:
         return tuple(exposure for exposure in self.exposures if exposure.split)
 
     @property
-    def impact(self) -> str:
+    def reach(self) -> str:
         """What share of the requests the candidate served, and for how long."""
         if not self.served:
             return "The candidate served no request; people got answers of legacy only."
@@ -112,16 +138,25 @@ def incident_of(
         reason=str(event.get("reason", "")),
         components=tuple(event.get("flags") or ()),
         readings=tuple((event.get("reading") or {}).get("gates") or ()),
-        timeline=timeline(attempt),
+        timeline=timeline([*attempt, *_later(entries, attempt, incident_id)]),
         exposures=tuple(_exposures(attempt, opened_at)),
-        state="mitigated" if measured else "open",
+        history=history_of(entries[place:], incident_id),
+        recovery=recovery_plan(opened_at, _zone(plan_document)),
+        zone=_zone(plan_document),
         rollback_seconds=float(measured["seconds"]) if measured else None,
         target_seconds=_target(plan_document),
         routers=int(measured["routers"]) if measured else None,
         complete=bool(measured["complete"]) if measured else None,
         stranded=rollback.kind == Stranded.kind,
+        component=str(event.get("component", "")),
         compensations=tuple(_compensations(attempt, opened_at)),
     )
+
+
+def attempt_of(entries: Sequence[Entry], incident_id: str) -> tuple[Entry, ...]:
+    """The entries of the attempt in which the incident was opened; none where it never was."""
+    place = next((i for i, entry in enumerate(entries) if _opens(entry, incident_id)), None)
+    return () if place is None else tuple(_attempt(entries, place))
 
 
 def _opens(entry: Entry, incident_id: str) -> bool:
@@ -134,6 +169,14 @@ def _attempt(entries: Sequence[Entry], place: int) -> Iterator[Entry]:
     first = max((i for i in starts if i < place), default=0)
     last = min((i for i in starts if i > place), default=len(entries))
     yield from entries[first:last]
+
+
+def _later(entries: Sequence[Entry], attempt: Sequence[Entry], incident_id: str) -> Iterator[Entry]:
+    """What was done about it after the next attempt had begun."""
+    last = attempt[-1].revision
+    for entry in entries:
+        if entry.revision > last and entry.payload.get("incident") == incident_id:
+            yield entry
 
 
 def _measurement(attempt: Sequence[Entry], incident_id: str) -> Mapping[str, Any] | None:
@@ -171,3 +214,7 @@ def _target(plan_document: Mapping[str, Any]) -> float | None:
     if target is None:
         return None
     return float(target) if isinstance(target, int | float) else seconds(target)
+
+
+def _zone(plan_document: Mapping[str, Any]) -> str:
+    return str((plan_document.get("schedule") or {}).get("timezone", Schedule().timezone))

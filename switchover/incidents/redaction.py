@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 _HIDDEN = "[redacted]"
 # None starts with a repetition: that would take quadratic time on long text.
@@ -28,3 +29,14 @@ def redact(text: str) -> str:
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def redact_all(document: Any) -> Any:
+    """Plain JSON with every text in it redacted; keys stay."""
+    if isinstance(document, str):
+        return redact(document)
+    if isinstance(document, dict):
+        return {key: redact_all(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [redact_all(each) for each in document]
+    return document

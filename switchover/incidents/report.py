@@ -18,31 +18,53 @@ from switchover.incidents.record import Incident
 _FOREIGN = "surrogateescape"
 
 
-def write_report(directory: Path | str, incident: Incident) -> Path:
+def write_report(directory: Path | str, incident: Incident, plot: str = "") -> Path:
     """Write or refresh ``YYYY-MM-DD-<migration>[-n].md`` and return its path.
 
     Safe to repeat: an incident keeps its file, whatever its name is by now, and what people
-    wrote in it. Raises ``DependencyUnavailable`` when the directory can't be written.
+    wrote in it. ``plot`` is the name of a picture beside it. Raises ``DependencyUnavailable``
+    when the directory can't be written.
     """
     folder = Path(directory)
-    try:
+    with _writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with _alone_in(folder):
             path = report_path(folder, incident.id)
             if path is None:
                 path = _free_name(folder, incident)
-                _write_whole(path, render(incident))
+                _write_whole(path, render(incident, plot))
             else:
                 # As bytes: line ends and characters that an editor chose stay as they are.
                 before = path.read_bytes().decode("utf-8", _FOREIGN)
-                after = refreshed(before, incident)
+                after = refreshed(before, incident, plot)
                 if after != before:
                     _write_whole(path, after)
+    return path
+
+
+def write_picture(directory: Path | str, name: str, png: bytes) -> Path:
+    """Write or replace the picture that a report shows; raises as :func:`write_report`."""
+    folder = Path(directory)
+    path = folder / name
+    with _writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(path, png)
+    return path
+
+
+def write_page(directory: Path | str, name: str, text: str) -> Path:
+    """Write or replace a page that people don't write in; raises as :func:`write_report`."""
+    return write_picture(directory, name, text.encode())
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise DependencyUnavailable(
             "the incident directory", f"{error}; check that {folder} can be written"
         ) from error
-    return path
 
 
 def report_path(directory: Path | str, incident_id: str) -> Path | None:
@@ -67,11 +89,15 @@ def _free_name(folder: Path, incident: Incident) -> Path:
 
 
 def _write_whole(path: Path, text: str) -> None:
+    _replace(path, text.encode("utf-8", _FOREIGN))
+
+
+def _replace(path: Path, content: bytes) -> None:
     """Replace by renaming: a reader, and a crash, see the old file or the new one."""
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with temporary.open("x", encoding="utf-8", errors=_FOREIGN, newline="") as file:
-            file.write(text)
+        with temporary.open("xb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -10,8 +10,9 @@ from typing import Any
 from switchover.clock import Clock, SystemClock
 from switchover.errors import DependencyUnavailable, InputError
 from switchover.incidents.redaction import redact
-from switchover.incidents.slack_blocks import MAX_TEXT, clip, fit
+from switchover.incidents.slack_limits import MAX_TEXT, clip, fit
 
+_LOG = logging.getLogger(__name__)
 _EVENT = "switchover"
 #: How far back a key is looked for, in seconds; effects are retried for hours, not days.
 _LOOK_BACK = 2 * 86_400.0
@@ -156,6 +157,11 @@ class SlackPager:
                 if metadata.get("event_type") == _EVENT and payload.get("key") == key:
                     return str(message["ts"])
             if number == _PAGES:
+                _LOG.warning(
+                    "the newest %d messages of Slack's channel %s do not have %s, and no more are "
+                    "looked through: should it stand before them, it is there twice now",
+                    _PAGES * _PAGE, channel, key,
+                )  # fmt: skip
                 break
         return None
 

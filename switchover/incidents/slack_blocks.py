@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from switchover.incidents.record import Incident
 from switchover.incidents.redaction import redact
-from switchover.incidents.slack_decision import decision_blocks
+from switchover.incidents.slack_decision import acknowledge_blocks, decision_blocks
+from switchover.incidents.slack_limits import Block, fit
 from switchover.incidents.wording import gate_sentence, spell_evidence, spell_moment
-
-#: Slack's limits, in characters and blocks.
-MAX_TEXT = 4000
-MAX_SECTION = 3000
-MAX_HEADER = 150
-MAX_FIELD = 2000
-MAX_BLOCKS = 50
-CUT = "… full text in the incident"
-
-Block = dict[str, Any]
 
 
 def rollback_text(incident: Incident) -> str:
     """The one line that a phone shows."""
     what = "FAILED, NOT rolled back" if incident.stranded else "rolled back to legacy"
+    if incident.component:
+        what = f"component {incident.component} rolled back"
     return escape(f"{incident.migration}: {what} ({incident.trigger}). {incident.reason}")
 
 
-def rollback_blocks(incident: Incident) -> list[Block]:
-    """The alert of a rollback: what, why, who, how fast, what it meant, where to look."""
+def rollback_blocks(incident: Incident, *, buttons: bool = False) -> list[Block]:
+    """The alert of a rollback: what, why, who, how fast, what it meant, how it stands, where to
+    look. ``buttons`` are for an app whose clicks come back; an incident that somebody looks
+    after has none any more."""
     if incident.stranded:
         taken = "none: it is past the point of no return"
     elif incident.rollback_seconds is None:
@@ -42,8 +36,9 @@ def rollback_blocks(incident: Incident) -> list[Block]:
         taken = f"{incident.rollback_seconds:.3f} s, {incident.routers} routers"
     else:
         taken = f"not all of {incident.routers} routers after {incident.rollback_seconds:.1f} s"
+    calls = buttons and not incident.inquiry.acknowledged_by and incident.state != "closed"
     blocks = [
-        _header(f"{'Failed, held' if incident.stranded else 'Rolled back'}: {incident.title}"),
+        _header(f"{_headline(incident)}: {incident.title}"),
         _section(f"*Why* ({escape(incident.trigger)}): {escape(incident.reason) or 'no reason'}"),
         _fields(
             [
@@ -51,14 +46,37 @@ def rollback_blocks(incident: Incident) -> list[Block]:
                 ("Who", incident.actor),
                 ("Rollback time", taken),
                 ("Switched off", _switched_off(incident)),
+                ("State", f"{incident.state}, {incident.severity}"),
+                ("Looked after by", incident.inquiry.acknowledged_by or "nobody yet"),
             ]
         ),
-        _section(f"*Impact*: {escape(incident.impact)}"),
+        _section(f"*Impact*: {escape(incident.history.now('impact') or incident.reach)}"),
         *_to_do(incident),
         *_gates(incident.failing or incident.readings),
-        _context(f"Incident `{incident.id}` · details: `switchover incident show {incident.id}`"),
+        *_open_points(incident),
+        *(acknowledge_blocks(incident.migration, incident.id) if calls else []),
+        _context(
+            f"Incident `{escape(incident.id)}` · details: `switchover incident show "
+            f"{escape(incident.id)}` · now: `switchover status {escape(incident.migration)}` · "
+            "what to do: `switchover plan runbook PLAN`"
+        ),
     ]
     return fit(blocks)
+
+
+def _headline(incident: Incident) -> str:
+    if incident.state == "closed":
+        return "Closed"
+    if incident.component:
+        return f"Component {incident.component} rolled back"
+    return "Failed, held" if incident.stranded else "Rolled back"
+
+
+def _open_points(incident: Incident) -> list[Block]:
+    """What another attempt waits for, once nothing is on fire any more."""
+    points = incident.inquiry.open_points() if incident.inquiry.mitigated else ()
+    lines = "\n".join(f"• {escape(point)}" for point in points)
+    return [_section(f"*Open*\n{lines}")] if lines else []
 
 
 def _switched_off(incident: Incident) -> str:
@@ -76,23 +94,6 @@ def _to_do(incident: Incident) -> list[Block]:
         return []
     lines = "\n".join(f"• {escape(text)}" for text in incident.compensations)
     return [_section(f"*To compensate*\n{lines}")]
-
-
-def mitigated_text(incident: Incident) -> str:
-    """The thread's reply once the rollback is measured."""
-    if incident.rollback_seconds is None:
-        return f"Incident {incident.id} is open; the rollback is being measured."
-    if not incident.routers:
-        return "No router was alive to acknowledge. To do: root cause, actions, prevention."
-    if not incident.complete:
-        return (
-            f"After {incident.rollback_seconds:.1f} s some of {incident.routers} routers had not "
-            "turned; they fall back to legacy by themselves. Please check that they are alive."
-        )
-    return (
-        f"Mitigated: all {incident.routers} live routers on legacy after "
-        f"{incident.rollback_seconds:.3f} s. To do: root cause, actions, prevention."
-    )
 
 
 def approval_text(migration: str, stage: str) -> str:
@@ -151,40 +152,6 @@ def approval_blocks(
 def escape(text: str) -> str:
     """Text from elsewhere: without secrets, and unable to mention a channel or make a link."""
     return html.escape(redact(text), quote=False)
-
-
-def clip(text: str, limit: int) -> str:
-    """``text`` in at most ``limit`` characters, saying so where it was cut."""
-    if len(text) <= limit:
-        return text
-    kept = text[: max(0, limit - len(CUT))]
-    return (re.sub(r"&\w{0,4}$", "", kept) + CUT)[:limit]
-
-
-def fit(blocks: Sequence[Mapping[str, Any]]) -> list[Block]:
-    """The blocks within Slack's limits, redacted; what is cut off says where to read on."""
-    kept = [_fit_block(block) for block in blocks]
-    if len(kept) > MAX_BLOCKS:
-        kept = [*kept[: MAX_BLOCKS - 1], _context(CUT)]
-    return kept
-
-
-def _fit_block(block: Mapping[str, Any]) -> Block:
-    fitted = dict(block)
-    limit = MAX_HEADER if block.get("type") == "header" else MAX_SECTION
-    if isinstance(block.get("text"), Mapping):
-        fitted["text"] = _fit_text(block["text"], limit)
-    for name, most, width in (("fields", 10, MAX_FIELD), ("elements", 10, MAX_FIELD)):
-        if isinstance(block.get(name), Sequence):
-            fitted[name] = [
-                _fit_text(part, width) if isinstance(part.get("text"), str) else dict(part)
-                for part in block[name][:most]
-            ]
-    return fitted
-
-
-def _fit_text(text: Mapping[str, Any], limit: int) -> Block:
-    return {**text, "text": clip(redact(str(text["text"])), limit)}
 
 
 def _header(text: str) -> Block:

@@ -1,4 +1,4 @@
-"""Buttons of an approval's message: how they are written, and how a click is read back."""
+"""Buttons of messages: how they are written, and how a click is read back."""
 
 from __future__ import annotations
 
@@ -10,23 +10,29 @@ from typing import Any, Literal
 from switchover.errors import InputError
 
 APPROVE, REJECT = "switchover_approve", "switchover_reject"
+ACKNOWLEDGE = "switchover_acknowledge"
 REASON = "switchover_reason"
 #: Longest reason, in characters.
 MAX_REASON = 1000
 
-_DECISIONS: Mapping[str, Literal["approve", "reject"]] = {APPROVE: "approve", REJECT: "reject"}
+Wish = Literal["approve", "reject", "acknowledge"]
+_DECISIONS: Mapping[str, Wish] = {
+    APPROVE: "approve", REJECT: "reject", ACKNOWLEDGE: "acknowledge",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """What somebody decided by a button; ``answer_url`` is where Slack takes an answer to them."""
+    """What somebody decided by a button: on ``approval``, or to look after ``incident``.
+    ``answer_url`` is where Slack takes an answer to them."""
 
     user: str
-    decision: Literal["approve", "reject"]
+    decision: Wish
     migration: str
     approval: str
     reason: str
     answer_url: str
+    incident: str = ""
 
 
 def decision_blocks(migration: str, approval: str, stage: str) -> list[dict[str, Any]]:
@@ -53,6 +59,14 @@ def decision_blocks(migration: str, approval: str, stage: str) -> list[dict[str,
     ]  # fmt: skip
 
 
+def acknowledge_blocks(migration: str, incident: str) -> list[dict[str, Any]]:
+    """A button by which somebody says that they look after the incident."""
+    value = json.dumps({"migration": migration, "incident": incident})
+    question = f"{migration}: your name goes into the record."
+    button = _button(ACKNOWLEDGE, "I look after it", "primary", value, question)
+    return [{"type": "actions", "elements": [button]}]
+
+
 def read_click(payload: Any) -> Click | None:
     """A click on one of these buttons; None for any other interaction.
 
@@ -65,18 +79,20 @@ def read_click(payload: Any) -> Click | None:
         if not actions:
             return None
         value = json.loads(actions[0]["value"])
+        about = "incident" if actions[0]["action_id"] == ACKNOWLEDGE else "approval"
         typed = (payload.get("state") or {}).get("values", {})
         reason = (typed.get(REASON) or {}).get(REASON, {}).get("value") or ""
         return Click(
             user=str(payload["user"]["id"]),
             decision=_DECISIONS[actions[0]["action_id"]],
             migration=str(value["migration"]),
-            approval=str(value["approval"]),
+            approval=str(value["approval"]) if about == "approval" else "",
             reason=str(reason)[:MAX_REASON],
             answer_url=str(payload.get("response_url") or ""),
+            incident=str(value["incident"]) if about == "incident" else "",
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError("this is no interaction with an approval's message") from error
+        raise InputError("this is no interaction with a message of ours") from error
 
 
 def _button(action: str, text: str, style: str, value: str, question: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,3 +34,9 @@ def spell_evidence(evidence: float) -> str:
 def gate_sentence(reading: Mapping[str, Any]) -> str:
     """What a gate says, without its name in front: it stands beside it already."""
     return str(reading.get("sentence", "")).removeprefix(f"{reading.get('gate', '')}: ")
+
+
+def all_off(component: str, flags: Sequence[str]) -> str:
+    """What routers have after a rollback of one component: ``new-search of component panel off``"""
+    names = ", ".join(flags)
+    return f"{names} of component {component} off" if names else f"no flag of component {component}"

@@ -12,6 +12,11 @@ Ville's inequality P(it ever reaches 1/alpha) <= alpha. The decision uses W alon
 never larger, hence as valid, and costs at most half a unit of the hundred; in return a
 gate without data reads 0 rather than 1, and a change of the planned looks changes no reading.
 
+Looks may come more often than planned. A look then lays that part of a planned look's stake which
+the look before it took of a planned look's time: known before the look's data are, and in sum the
+same stake over the same time, so that neither the bound nor the sense for a late change depends
+on how often somebody looks.
+
 Promote evidence G starts at 1 with each stage and has no restarts: a cumulative bet that the
 candidate keeps its limit. All numbers are logarithms; memory is constant.
 """
@@ -45,7 +50,9 @@ class GateEvidence:
     Kinds work on a copy that :func:`switchover.judge.rollout.observe` hands them, as making a
     new value at every step would cost more than the statistics. Mappings are never changed.
 
-    ``against`` holds log W by component, ``blocks`` and ``spent`` count the stake laid,
+    ``against`` holds log W by component, ``blocks`` and ``spent`` count the stake laid; ``clock``
+    is how many planned looks that was the time of, ``weight`` the next look's part of one.
+    ``moment`` is the present look's time in planned looks, ``bet_at`` that of the last bet.
     ``recent_*`` the block counts since the evidence last began to build and ``building`` what each
     bet has won since then. ``favour`` holds log G by component (empty: nothing seen in this stage),
     ``n``, ``bad`` and ``information`` the stage's counts. ``memory`` belongs to the kind for the
@@ -53,7 +60,8 @@ class GateEvidence:
     ``stage_bursts`` belong to :mod:`switchover.judge.bursty` in the same way.
     ``split`` is the candidate's wanted share of the stage, where there is a split. ``began`` and
     ``latest`` are the times of the stage's first and latest look with data, ``first`` the
-    observations of that first one: they tell the present rate.
+    observations of that first one: they tell the present rate. ``pending`` belongs to
+    :mod:`switchover.judge.pace`.
     """
 
     against: tuple[float, ...] = (LOG_ZERO,) * len(SHIFTS)
@@ -74,6 +82,11 @@ class GateEvidence:
     began: float | None = None
     latest: float | None = None
     first: int = 0
+    clock: float = 0.0
+    weight: float = 1.0
+    moment: float | None = None
+    bet_at: float | None = None
+    pending: Mapping[str, Any] = field(default_factory=dict)
 
     def copy(self) -> GateEvidence:
         """A copy to work on."""
@@ -96,6 +109,11 @@ class GateEvidence:
             self.began,
             self.latest,
             self.first,
+            self.clock,
+            self.weight,
+            self.moment,
+            self.bet_at,
+            self.pending,
         )
 
     def entering_stage(self, split: float | None = None) -> GateEvidence:
@@ -112,6 +130,7 @@ class GateEvidence:
             began=None,
             latest=None,
             first=0,
+            pending={**self.pending, "stage": {}} if self.pending else {},
         )
 
     def tick(self, at: float) -> None:
@@ -132,7 +151,7 @@ class GateEvidence:
         document = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         for name in ("against", "building", "favour"):
             document[name] = list(document[name])
-        for name in ("bursts", "stage_bursts"):
+        for name in ("bursts", "stage_bursts", "pending"):
             document[name] = dict(document[name])
         for name in ("memory", "stage"):
             document[name] = {
@@ -149,7 +168,8 @@ class GateEvidence:
         known = {entry.name for entry in fields(cls)}
         if not isinstance(document, Mapping) or not set(document) <= known:
             raise ValueError("not the evidence of a gate: unknown fields")
-        values = dict(document)
+        # From before looks had weights: each was a planned one.
+        values = {"clock": float(document.get("blocks", 0)), **document}
         for name in ("against", "building", "favour"):
             values[name] = tuple(float(entry) for entry in values.get(name, ()))
         for name in ("memory", "stage"):
@@ -199,7 +219,7 @@ def bet_against(
     state: GateEvidence, log_gains: Sequence[float], n: float, bad: float, planned: int | None
 ) -> None:
     """W after one block: new stake first, then the outcome."""
-    laid = min(stake(state.blocks, planned), max(0.0, 1.0 - state.spent))
+    laid = min(state.weight * stake(int(state.clock), planned), max(0.0, 1.0 - state.spent))
     share = log(laid / len(log_gains)) if laid > 0.0 else LOG_ZERO
     bets = state.against
     if len(bets) != len(log_gains):
@@ -213,6 +233,10 @@ def bet_against(
     state.against = raised(bets, share, log_gains)
     state.blocks += 1
     state.spent += laid
+    state.clock += state.weight
+    if state.moment is not None and state.bet_at is not None:
+        state.weight = min(1.0, max(0.0, state.moment - state.bet_at))
+    state.bet_at = state.moment
     state.recent_n = n + (0 if begins else state.recent_n)
     state.recent_bad = bad + (0 if begins else state.recent_bad)
 

@@ -11,6 +11,7 @@ from switchover.judge.block import Look
 from switchover.judge.bursty import log_decisive
 from switchover.judge.evidence import CAP, GateEvidence, log_total, natural
 from switchover.judge.gate import GateSpec, kinds
+from switchover.judge.pace import COMPARED, whole_look
 from switchover.judge.reading import figure, odds
 from switchover.judge.rules import Rules
 from switchover.judge.verdict import GateReading, StageReading, Verdict
@@ -88,6 +89,7 @@ def observe(
     *,
     at: float | None = None,
     age: float | None = None,
+    since: float | None = None,
 ) -> Evidence:
     """The evidence after a look.
 
@@ -95,6 +97,8 @@ def observe(
     recorded in the present stage (None: all of it) and feeds the promote evidence. ``at``, in
     seconds, sorts gauges into intervals; without it every look is one interval. ``age`` is how
     many seconds after the stage began the look did: gates that still warm up leave it out.
+    ``since`` is when the look's first observation was made: with it, gates that compare the
+    systems wait until they heard both for as long as a planned look takes.
     """
     states = dict(evidence.gates)
     staged = look if stage_look is None else stage_look
@@ -105,8 +109,15 @@ def observe(
             continue
         known = states.get(gate.name)
         states[gate.name] = state = GateEvidence() if known is None else known.copy()
-        before = state.n
-        kinds()[gate.kind].observe(gate, rules, state, look, staged, at)
+        before, seen = state.n, (look, staged)
+        if at is not None:
+            state.moment = at / rules.gauge_seconds
+            if since is not None and gate.kind in COMPARED:
+                whole = whole_look(gate.metric, rules, state, seen, at, since)
+                if whole is None:
+                    continue
+                seen = whole
+        kinds()[gate.kind].observe(gate, rules, state, *seen, at)
         if at is not None and state.n > before:
             state.tick(at)
     return Evidence(evidence.stage, evidence.stage_kind, evidence.looks + 1, states)

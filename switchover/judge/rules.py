@@ -13,7 +13,8 @@ class Rules:
     ``alpha_promote`` P(a bad candidate passes a gate) per stage. ``planned_looks`` is the
     expected number of looks of the rollout (None: open-ended); it tunes how fast a late change
     is found, never the bound. ``freeze_at`` is the rollback evidence of a gate from which the
-    ramp is frozen. ``gauge_seconds`` is the interval into which gauges are averaged.
+    ramp is frozen. ``gauge_seconds`` is what a planned look takes, and the interval into which
+    gauges are averaged.
     """
 
     alpha: float = 0.01

@@ -113,21 +113,21 @@ def read(
     """Where ``system`` stands at ``now``; ``alerted`` while an alert on it is open."""
     slots = kept.get(system, {})
     newest = int(now // spec.width)
-    windows = [_window(slots, newest - step) for step in range(spec.steps + 1)]
+    windows = [window(slots, newest - step) for step in range(spec.steps + 1)]
     sums = windows[0]
     n = int(sums[0])
-    enough = [window[0] >= spec.minimum for window in windows]
-    raises = all(enough) and all(_surely_beyond(spec, window) for window in windows)
-    clears = all(enough) and all(_within(spec, window, spec.alert) for window in windows)
+    enough = [each[0] >= spec.minimum for each in windows]
+    raises = all(enough) and all(surely_beyond(spec, each) for each in windows)
+    clears = all(enough) and all(within(spec, each, spec.alert) for each in windows)
     level: Level
     if alerted or (raises and serves):
         level = "alert"
     elif not enough[0]:
         level = "no data"
-    elif _surely_beyond(spec, sums):
+    elif surely_beyond(spec, sums):
         level = "beyond"
     else:
-        level = "met" if _within(spec, sums, spec.target) else "missed"
+        level = "met" if within(spec, sums, spec.target) else "missed"
     return TargetReading(
         target=spec.name,
         metric=spec.metric,
@@ -167,16 +167,20 @@ def _counted(spec: TargetSpec, block: Block) -> int:
     return block.n
 
 
-def _window(slots: Mapping[str, Sequence[float]], last: int) -> list[float]:
-    known = (slots.get(str(place)) for place in range(last - SLOTS + 1, last + 1))
-    return [sum(column) for column in zip(_NOTHING, *filter(None, known), strict=True)]
+def window(slots: Mapping[str, Sequence[float]], last: int) -> list[float]:
+    """What is counted in the window that ends with the slot ``last``; columns as in ``Kept``."""
+    if not slots:
+        return list(_NOTHING)
+    known = [counts for place, counts in slots.items() if last - SLOTS < int(place) <= last]
+    return [sum(column) for column in zip(_NOTHING, *known, strict=True)]
 
 
 def _bad_limit(spec: TargetSpec, limit: float) -> float:
     return 1.0 - limit if spec.at_least else limit
 
 
-def _surely_beyond(spec: TargetSpec, sums: Sequence[float]) -> bool:
+def surely_beyond(spec: TargetSpec, sums: Sequence[float]) -> bool:
+    """Whether a window is beyond the threshold by three standard errors."""
     n, _, beyond, total, squares = sums
     if n <= 0:
         return False
@@ -190,7 +194,8 @@ def _surely_beyond(spec: TargetSpec, sums: Sequence[float]) -> bool:
     return wilson(int(n), int(beyond), -SURE) > allowed
 
 
-def _within(spec: TargetSpec, sums: Sequence[float], limit: float) -> bool:
+def within(spec: TargetSpec, sums: Sequence[float], limit: float) -> bool:
+    """Whether a window keeps ``limit``, by its plain estimate."""
     n, missed, beyond, total, _ = sums
     if n <= 0:
         return False

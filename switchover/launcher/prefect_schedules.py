@@ -47,13 +47,13 @@ class PrefectSchedules:
                 if run.deployment == deployment:
                     changes[run.slug] = self._put(place, known, run)
         for migration in {run.migration for run in runs}:
-            # Of people that the plan names no more; other slugs may be somebody's own.
-            changes |= self._remove(migration, f"{migration}-notice-", keep=set(changes))
+            # What the plan names no more; other slugs may be somebody's own.
+            changes |= self._remove(migration, keep=set(changes), own=False)
         return changes
 
     def remove(self, migration: str) -> dict[str, Change]:
         """Remove every schedule of a migration; gives their slugs."""
-        return self._remove(migration, "", keep=set())
+        return self._remove(migration, keep=set(), own=True)
 
     def close(self) -> None:
         """Close the connections."""
@@ -83,13 +83,16 @@ class PrefectSchedules:
         self._session.patch(f"{place}/{stored['id']}", document, what=what)
         return "updated"
 
-    def _remove(self, migration: str, begins: str, keep: set[str]) -> dict[str, Change]:
+    def _remove(self, migration: str, *, keep: set[str], own: bool) -> dict[str, Change]:
+        """Remove all but ``keep`` that came from plans, and those of people's ``own`` if asked."""
         removed: dict[str, Change] = {}
         for deployment in DEPLOYMENTS:
             place, known = self._read(deployment)
             for slug, stored in known.items():
-                named = slug.startswith(begins) and slug not in keep
-                if named and _belongs(slug, stored, migration):
+                ours = _from_a_plan(slug, migration)
+                # Prefect forgets the parameters of a schedule that its command line has paused.
+                belongs = _owner(stored) == migration or (ours and not _owner(stored))
+                if belongs and (ours or own) and slug not in keep:
                     self._session.delete(f"{place}/{stored['id']}", what=f"the schedule {slug}")
                     removed[slug] = "removed"
         return removed
@@ -110,13 +113,10 @@ def _owner(stored: Mapping[str, Any]) -> str:
     return str((stored.get("parameters") or {}).get("migration", ""))
 
 
-def _belongs(slug: str, stored: Mapping[str, Any], migration: str) -> bool:
-    owner = _owner(stored)
-    if owner:
-        return owner == migration
-    # Prefect forgets the parameters of a schedule that its command line has paused.
+def _from_a_plan(slug: str, migration: str) -> bool:
+    """Whether a schedule is named as :func:`switchover.plan.runs.scheduled_runs` names them."""
     name = slug.removeprefix(f"{migration}-")
-    return name in ("daily", "review") or (name != slug and name.startswith("notice-"))
+    return name != slug and (name in ("daily", "review", "drill") or name.startswith("notice-"))
 
 
 def _document(run: ScheduledRun) -> dict[str, Any]:

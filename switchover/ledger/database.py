@@ -46,6 +46,8 @@ def open_engine(address: str | URL | Engine) -> Engine:
         if engine.dialect.name == "sqlite":
             event.listen(engine, "begin", _begin_sqlite)
             event.listen(engine, "do_connect", _make_folder)
+        else:
+            event.listen(engine, "do_connect", _connect_patiently)
     return engine
 
 
@@ -148,6 +150,15 @@ def _make_folder(_dialect: Any, _record: Any, arguments: list[Any], _options: An
         raise DependencyUnavailable(
             "database", f"no directory for {arguments[0]}: {error.strerror}"
         ) from error
+
+
+def _connect_patiently(
+    _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]
+) -> Any:
+    # Imported here: a ledger on SQLite has no need of it.
+    from switchover.ledger.patience import PatientConnection
+
+    return PatientConnection.connect(*arguments, **options)
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

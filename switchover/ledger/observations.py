@@ -127,10 +127,9 @@ def _insert(connection: Connection, blocks: Sequence[Block]) -> set[str]:
     insert = postgresql.insert if is_postgres(connection) else sqlite.insert
     new: set[str] = set()
     for rows in _chunks([_row(block) for block in blocks]):
-        statement = (
-            insert(table).values(rows).on_conflict_do_nothing(index_elements=["id"])
-        ).returning(table.c.id)
-        new.update(connection.execute(statement).scalars())
+        # The rows are no part of the statement, so that it is compiled once for any number.
+        statement = insert(table).on_conflict_do_nothing(index_elements=["id"])
+        new.update(connection.execute(statement.returning(table.c.id), rows).scalars())
     return new
 
 

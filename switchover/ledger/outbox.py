@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from switchover.canonical import canonical
@@ -47,8 +47,11 @@ def queue(
 
 
 def claim(connection: Connection, now: datetime, lease: float, limit: int) -> list[Effect]:
-    """Lease what is due, oldest first; rows another claimer holds at this moment are skipped."""
+    """Lease what is due, what was never tried before what failed, and oldest first; rows another
+    claimer holds at this moment are skipped."""
     moment = stamp(now)
+    # A Slack that hangs with a day's messages would keep a rollback's run waiting otherwise.
+    tried = case((effects.c.attempts > 0, 1), else_=0)
     due = (
         select(effects.c.key, effects.c.kind, effects.c.payload, effects.c.attempts)
         .where(
@@ -56,7 +59,13 @@ def claim(connection: Connection, now: datetime, lease: float, limit: int) -> li
             or_(effects.c.lease_until.is_(None), effects.c.lease_until <= moment),
             or_(effects.c.retry_at.is_(None), effects.c.retry_at <= moment),
         )
-        .order_by(effects.c.created_at, effects.c.migration, effects.c.revision, effects.c.position)
+        .order_by(
+            tried,
+            effects.c.created_at,
+            effects.c.migration,
+            effects.c.revision,
+            effects.c.position,
+        )
         .limit(limit)
         .with_for_update(skip_locked=True)  # SQLite has no row locks; the writer is alone there
     )

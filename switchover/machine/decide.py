@@ -45,7 +45,9 @@ class Facts:
     ``checklist`` names what is missing of it before the first canary, ``group`` the migrations
     that are awaited; ``deserted`` says that one has failed on which a stage that began rests,
     and ``on_desertion`` what the plan makes of that. ``blocked_until`` is when the block ends, if
-    that is known; ``spent`` says that a scheduled run has had its step already."""
+    that is known; ``spent`` says that a scheduled run has had its step already. ``red`` is the
+    sentence of a trigger that rolls back, ``red_trigger`` its name, ``amber`` the sentence of those
+    that let nothing go on; ``drill`` that of a way back which nobody rehearsed lately."""
 
     now: float
     reading: StageReading | None = None
@@ -66,6 +68,10 @@ class Facts:
     evidence_max_age: float = inf
     blocked_until: float | None = None
     spent: str = ""
+    red: str = ""
+    red_trigger: str = ""
+    amber: str = ""
+    drill: str = ""
 
 
 def decide(state: State, stages: Sequence[Stage], facts: Facts) -> Action:
@@ -119,6 +125,8 @@ def decide(state: State, stages: Sequence[Stage], facts: Facts) -> Action:
         return Wait(facts.deserted, "group")
     if facts.spent:
         return Wait(facts.spent, "scheduled")
+    if state.drill is not None and state.drill.real:
+        return Wait("a drill is under way: legacy serves until it ends", "drill")
     ready = _ready(state, stage, facts)
     if isinstance(ready, Wait) and facts.astray:
         return replace(ready, reason=f"{ready.reason}; {facts.astray}")
@@ -128,12 +136,16 @@ def decide(state: State, stages: Sequence[Stage], facts: Facts) -> Action:
         return Wait(facts.astray, "proxies")
     if facts.blocked:
         return Wait(facts.blocked, "frozen", facts.blocked_until)
+    if facts.amber:
+        return Wait(facts.amber, "amber")
     if facts.alert:
         return Wait(facts.alert, "alert")
     if facts.group:
         return Wait(facts.group, "group")
     if facts.checklist:
         return Wait(facts.checklist, "checklist")
+    if facts.drill:
+        return Wait(facts.drill, "drill")
     if state.stage + 1 >= len(stages):
         return Nothing("there is no further stage")
     following = stages[state.stage + 1]
@@ -143,6 +155,8 @@ def decide(state: State, stages: Sequence[Stage], facts: Facts) -> Action:
 
 
 def _danger(facts: Facts) -> Action | None:
+    if facts.red and facts.automatic_rollback:
+        return RollBack(facts.red, f"red: {facts.red_trigger}")
     if facts.reading is not None and facts.reading.verdict is Verdict.ROLLBACK:
         if facts.automatic_rollback:
             return RollBack(facts.reading.sentence)
@@ -153,6 +167,11 @@ def _danger(facts: Facts) -> Action | None:
         )
     if facts.silence and facts.rollback_on_silence:
         return RollBack(facts.silence)
+    if facts.red:
+        return Wait(
+            f"a trigger says roll back, and the plan leaves that to people: {facts.red}",
+            "rollback_advised",
+        )
     return None
 
 

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Base of all events; ``kind`` names the class in the ledger."""
-
-    kind: ClassVar[str] = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as plain JSON, without the kind."""
-        return asdict(self)
+from switchover.machine.approval_event import ApprovalDecided as ApprovalDecided
+from switchover.machine.approval_event import ApprovalRequested as ApprovalRequested
+from switchover.machine.approval_event import ApprovalVoted as ApprovalVoted
+from switchover.machine.approval_event import SignedOff as SignedOff
+from switchover.machine.approval_event import SignOffWithdrawn as SignOffWithdrawn
+from switchover.machine.drill_event import DrillBegun as DrillBegun
+from switchover.machine.drill_event import Drilled as Drilled
+from switchover.machine.event_base import Event as Event
+from switchover.machine.incident_event import CriterionTicked as CriterionTicked
+from switchover.machine.incident_event import CriterionUnticked as CriterionUnticked
+from switchover.machine.incident_event import IncidentAcknowledged as IncidentAcknowledged
+from switchover.machine.incident_event import IncidentClosed as IncidentClosed
+from switchover.machine.incident_event import IncidentUpdated as IncidentUpdated
+from switchover.machine.items_event import ItemsCompared as ItemsCompared
+from switchover.machine.items_event import ItemsRepaired as ItemsRepaired
+from switchover.machine.rollback_event import ComponentRolledBack as ComponentRolledBack
+from switchover.machine.rollback_event import RollbackEscalated as RollbackEscalated
+from switchover.machine.rollback_event import RollbackFrozen as RollbackFrozen
+from switchover.machine.rollback_event import RollbackMeasured as RollbackMeasured
+from switchover.machine.rollback_event import RollbackStepBegun as RollbackStepBegun
+from switchover.machine.rollback_event import RollbackStepDone as RollbackStepDone
+from switchover.machine.rollback_event import RolledBack as RolledBack
+from switchover.machine.rollback_event import Stranded as Stranded
+from switchover.machine.wave_event import WaveValidated as WaveValidated
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,52 +106,6 @@ class Judged(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ApprovalRequested(Event):
-    """A person is asked before ``stage`` begins; ``evidence`` is the hash of ``shown``, all that
-    people are asked about, and ``reading``, the judge's numbers."""
-
-    kind: ClassVar[str] = "approval_requested"
-    id: str
-    stage: int
-    evidence: str
-    at: float
-    expires_at: float
-    reading: dict[str, Any] = field(default_factory=dict)
-    shown: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalVoted(Event):
-    """``approver`` approves, and the plan wants more people to; ``identity`` says how they proved
-    who they are, ``evidence`` is the hash of what they were shown."""
-
-    kind: ClassVar[str] = "approval_voted"
-    id: str
-    approver: str
-    at: float
-    reason: str = ""
-    via: str = ""
-    identity: str = ""
-    evidence: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalDecided(Event):
-    """``status`` is ``approved``, with the vote of ``approver`` that completed the quorum,
-    ``rejected``, ``void`` or ``expired``."""
-
-    kind: ClassVar[str] = "approval_decided"
-    id: str
-    status: str
-    at: float
-    approver: str = ""
-    reason: str = ""
-    via: str = ""
-    identity: str = ""
-    evidence: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Held(Event):
     """No step forward until somebody resumes."""
 
@@ -155,74 +123,6 @@ class Resumed(Event):
     at: float
     actor: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class RolledBack(Event):
-    """All traffic went back to legacy; ``halt`` is the id that routing was stopped with."""
-
-    kind: ClassVar[str] = "rolled_back"
-    at: float
-    actor: str
-    trigger: str
-    reason: str
-    halt: str
-    incident: str
-    flags: list[str] = field(default_factory=list)
-    reading: dict[str, Any] = field(default_factory=dict)
-    old_mode: str = ""
-    comparison: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RollbackMeasured(Event):
-    """How long the rollback took, from the trigger to the last live router's acknowledgement.
-    ``reached`` says that all live routers took it, and that there were any: it was tried out."""
-
-    kind: ClassVar[str] = "rollback_measured"
-    incident: str
-    at: float
-    seconds: float
-    routers: int
-    complete: bool
-    reached: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Stranded(Event):
-    """The candidate failed past the point of no return: nothing moves, and people are paged."""
-
-    kind: ClassVar[str] = "stranded"
-    at: float
-    actor: str
-    trigger: str
-    reason: str
-    incident: str
-    reading: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class SignedOff(Event):
-    """A person gave their word that an item of the checklist is done."""
-
-    kind: ClassVar[str] = "signed_off"
-    at: float
-    actor: str
-    item: str
-    note: str = ""
-    via: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SignOffWithdrawn(Event):
-    """The item is open again."""
-
-    kind: ClassVar[str] = "sign_off_withdrawn"
-    at: float
-    actor: str
-    item: str
-    reason: str = ""
-    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,37 +145,6 @@ class FlagsChanged(Event):
     actor: str
     reason: str
     flags: dict[str, dict[str, Any] | None]
-
-
-@dataclass(frozen=True, slots=True)
-class ItemsCompared(Event):
-    """What legacy and candidate disagree on changed, or ``repairs`` are about to be made.
-
-    ``digest`` tells two findings apart and is empty when nothing disagrees; ``counts`` has the
-    disagreements by the states of both sides.
-    """
-
-    kind: ClassVar[str] = "items_compared"
-    at: float
-    disagreements: int
-    digest: str
-    summary: str
-    counts: dict[str, int] = field(default_factory=dict)
-    samples: list[dict[str, Any]] = field(default_factory=list)
-    repairs: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class ItemsRepaired(Event):
-    """How the repairs of the entry ``order`` ended; ``left`` names those not made, and why."""
-
-    kind: ClassVar[str] = "items_repaired"
-    order: int
-    at: float
-    repaired: int
-    disagreements: int
-    summary: str
-    left: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +188,10 @@ KINDS: dict[str, type[Event]] = {
         Started, StageEntered, WorkRecorded, DataChecked, Judged, ApprovalRequested,
         ApprovalVoted, ApprovalDecided, Held, Resumed, RolledBack, RollbackMeasured, Aborted,
         FlagsChanged, ItemsCompared, ItemsRepaired, AlertRaised, AlertCleared, Noted,
-        Stranded, SignedOff, SignOffWithdrawn,
+        Stranded, SignedOff, SignOffWithdrawn, ComponentRolledBack, RollbackStepBegun,
+        RollbackStepDone, RollbackEscalated, RollbackFrozen, IncidentAcknowledged,
+        IncidentUpdated, CriterionTicked, CriterionUnticked, IncidentClosed, WaveValidated,
+        DrillBegun, Drilled,
     )
 }  # fmt: skip
 

@@ -148,6 +148,13 @@ _DEFAULTS = {name: getattr(Flag("default"), name) for name in _TYPES if name != 
 _DEFAULTS["rules"] = []
 
 
+def versioned(
+    documents: Mapping[str, Mapping[str, Any]], revision: int
+) -> dict[str, dict[str, Any]]:
+    """The flags of an entry, each with the ledger revision that it was changed by."""
+    return {name: {**definition, "version": revision} for name, definition in documents.items()}
+
+
 def read_flags(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Flag]:
     """All flags of a document, checked together; ``ValueError`` where one is malformed."""
     flags = {name: Flag.from_dict(name, document) for name, document in documents.items()}

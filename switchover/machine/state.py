@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
 
+from switchover.machine.drill import Drill
+from switchover.machine.inquiry import Inquiry
 from switchover.machine.snapshot import Snapshot
 
 
@@ -22,6 +24,12 @@ class Phase(StrEnum):
 
 #: Phases that only a rollback or a new attempt can leave.
 TERMINAL = frozenset({Phase.ROLLED_BACK, Phase.ABORTED, Phase.COMPLETE})
+
+#: Phases in which legacy has everything, and from which another attempt starts.
+RETRY = frozenset({Phase.ROLLED_BACK, Phase.ABORTED})
+
+#: Alerts of RED triggers begin with this: the candidate is broken for as long as one is open.
+RED_ALERT = "red "
 
 
 class _Value:
@@ -134,8 +142,10 @@ class State(_Value):
     ``not_before`` ends the present stage's bake time, ``entered_by`` is who took the step into
     it. ``flags`` holds the definitions of the
     feature flags by name (see :class:`switchover.machine.flag.Flag`). ``drilled`` is when a
-    rollback was last seen to reach every live router. ``no_return`` says that the point of no
-    return is passed; ``stranded`` is the stage in which the candidate failed since, -1 for none.
+    rollback was last seen to reach every live router, ``drill`` the rehearsal under way.
+    ``no_return`` says that the point of no return is passed; ``stranded`` is the stage in which
+    the candidate failed since, -1 for none.
+    ``inquiries`` are the incidents that nobody has closed, and those of this attempt.
     """
 
     migration: str
@@ -166,9 +176,11 @@ class State(_Value):
     alerts: tuple[Alert, ...] = ()
     sign_offs: tuple[SignOff, ...] = ()
     drilled: float = 0.0
+    drill: Drill | None = None
     group: str = ""
     no_return: bool = False
     stranded: int = -1
+    inquiries: tuple[Inquiry, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; :meth:`from_dict` gives the same state back."""
@@ -178,8 +190,9 @@ class State(_Value):
     def from_dict(cls, document: dict[str, Any]) -> State:
         document = dict(document)
         document["phase"] = Phase(document["phase"])
-        parts: dict[str, type[Approval | Result | Items]] = {
+        parts: dict[str, type[Approval | Result | Items | Drill]] = {
             "approval": Approval, "work": Result, "data": Result, "items": Items,
+            "drill": Drill,
         }  # fmt: skip
         for name, kind in parts.items():
             if document.get(name) is not None:
@@ -187,6 +200,8 @@ class State(_Value):
         document["alerts"] = tuple(Alert.from_dict(alert) for alert in document.get("alerts", ()))
         signed = document.get("sign_offs", ())
         document["sign_offs"] = tuple(SignOff.from_dict(each) for each in signed)
+        inquiries = document.get("inquiries", ())
+        document["inquiries"] = tuple(Inquiry.from_dict(each) for each in inquiries)
         known = {item.name for item in fields(cls)}
         return cls(**{k: v for k, v in document.items() if k in known})
 

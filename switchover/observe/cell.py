@@ -8,6 +8,8 @@ from math import ceil, isfinite, log
 from switchover.judge.block import Block
 from switchover.judge.sketch import SCALE, bucket_of
 
+#: So many failures one after another are told at once.
+STREAK = 3
 #: So many values wait to be put into the sketch together, at a quarter of the cost.
 BATCH = 500
 
@@ -15,14 +17,36 @@ BATCH = 500
 class Cell:
     """Counts in the making; the recorder's lock guards it until it is shipped."""
 
-    __slots__ = ("bad", "epoch", "n", "sketch", "total", "total_squares", "values")
+    __slots__ = (
+        "bad",
+        "epoch",
+        "good",
+        "n",
+        "sketch",
+        "streak",
+        "total",
+        "total_squares",
+        "values",
+    )
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
         self.n = self.bad = 0
+        #: The latest failures without a good one between them, and the good ones before these.
+        self.streak = self.good = 0
         self.total = self.total_squares = 0.0
         self.sketch: Counter[int] = Counter()
         self.values: list[float] = []
+
+    def failing(self) -> bool:
+        """Whether the latest observations, of which the last is bad, are a streak of bad ones.
+
+        Asked at bad ones only, so that good ones cost nothing.
+        """
+        good = self.n - self.bad
+        self.streak = self.streak + 1 if good == self.good else 1
+        self.good = good
+        return self.streak >= STREAK
 
     def sort(self) -> None:
         """Bring the waiting values into the sketch and the sums.

@@ -6,9 +6,9 @@ import logging
 import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from switchover.connection import open_client, reaching_redis, redis_key, text
+from switchover.connection import OnRedis, reaching_redis, redis_key, text
 from switchover.judge.block import Block
 from switchover.judge.heartbeat import Heartbeat
 from switchover.machine.inbox import Inbox
@@ -86,22 +86,12 @@ def heard(said: Iterable[str], now: float) -> list[Heartbeat]:
     return found
 
 
-class RedisBlockStream:
+class RedisBlockStream(OnRedis):
     """Blocks and sampled mismatches of any migration, in Redis or Valkey.
 
     ``address`` is a URL or a ready client. Every method raises ``DependencyUnavailable``
     when Redis can't be reached.
     """
-
-    def __init__(self, address: Any) -> None:
-        self._address = address
-        self._opened: Any = None
-
-    @property
-    def _client(self) -> Any:
-        if self._opened is None:
-            self._opened = open_client(self._address)
-        return self._opened
 
     def append(self, migration: str, payloads: Iterable[str]) -> None:
         """Add blocks, as JSON. After an error some may have arrived: send all again."""

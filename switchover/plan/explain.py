@@ -10,14 +10,17 @@ from switchover.judge.gate import GateSpec
 from switchover.judge.target import TargetSpec, amount, limit_words
 from switchover.plan.catalogue import METRICS
 from switchover.plan.explain_sources import SourceRow, source_row
+from switchover.plan.explain_triggers import trigger_words
 from switchover.plan.flags import candidate_flags
 from switchover.plan.load import LoadedPlan
+from switchover.plan.rollback_steps import compile_steps, step_words, waves
 from switchover.plan.schedule import Schedule, Window
 from switchover.plan.spec import Gate, Plan
 from switchover.plan.stages import Stage, compile_gates, compile_stages
 from switchover.plan.targets import compile_targets
 from switchover.plan.together import place_of
 from switchover.plan.units import spoken
+from switchover.plan.validation import compile_waves, wave_words
 from switchover.plan.work_items import WorkItems
 
 _MODES = {
@@ -62,6 +65,7 @@ class Explanation:
     sources: tuple[SourceRow, ...]
     targets: tuple[str, ...]
     rollback: tuple[str, ...]
+    triggers: tuple[str, ...] = ()
     checklist: tuple[str, ...] = ()
     group: tuple[str, ...] = ()
 
@@ -92,6 +96,7 @@ class Explanation:
         text += ["", f"At least {spoken(self.minimum)} in all. {self.schedule}"]
         text += [f"Window: {line}" for line in self.windows]
         text += [f"Target: {line}" for line in self.targets]
+        text += [f"Trigger: {line}" for line in self.triggers]
         text += [f"Rollback: {line}" for line in self.rollback]
         return tuple(text)
 
@@ -114,6 +119,7 @@ def explain(loaded: LoadedPlan) -> Explanation:
         sources=tuple(map(source_row, plan.sources)),
         targets=tuple(map(_target_words, compile_targets(plan.targets))),
         rollback=_rollback(plan, specs),
+        triggers=trigger_words(plan),
         checklist=plan.checklist.words() if plan.checklist else (),
         group=plan.group.words() if plan.group else (),
     )
@@ -283,4 +289,17 @@ def _rollback(plan: Plan, specs: tuple[GateSpec, ...]) -> tuple[str, ...]:
     if candidates := candidate_flags(plan):
         lines.append(f"switches off {', '.join(candidates)}")
     lines.append(f"promised within {spoken(plan.rollback.target)}")
-    return tuple(lines)
+    if plan.drill is not None:
+        lines.append(plan.drill.words())
+    proof = [f"validated in {wave_words(w)}" for w in compile_waves(plan.rollback.validation)]
+    return (*lines, *_way_back(plan), *proof)
+
+
+def _way_back(plan: Plan) -> Iterator[str]:
+    """The steps of every level, in the order in which they can begin."""
+    levels = plan.rollback.levels
+    for path, title, _ in levels.lists():
+        component = path[1] if path[0] == "component" else ""
+        for number, wave in enumerate(waves(compile_steps(levels, path[0], component)), start=1):
+            side = ", side by side" * (len(wave) > 1)
+            yield from (f"{title}, {number}{side}: {step_words(each)}" for each in wave)

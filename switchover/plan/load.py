@@ -110,6 +110,11 @@ def restore_plan(document: dict[str, Any]) -> Plan:
         ) from error
 
 
+def stored_plan(document: dict[str, Any], directory: str, digest: str) -> LoadedPlan:
+    """The same, with what belongs to it."""
+    return LoadedPlan(restore_plan(document), Path(directory), (), "", digest, document)
+
+
 def digest(document: dict[str, Any]) -> str:
     """The sha256 of the canonical JSON: sorted keys, no blanks, UTF-8."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

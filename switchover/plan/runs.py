@@ -1,4 +1,4 @@
-"""What of a plan runs by a clock: the daily step, the notices and the reviews."""
+"""What of a plan runs by a clock: the daily step, the notices, the reviews and the drills."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 SCHEDULE = "schedule"
 
 #: The deployments that have schedules of plans.
-DEPLOYMENTS = ("advance/advance", "notice/notice", "review/review")
+DEPLOYMENTS = ("advance/advance", "notice/notice", "review/review", "drill/drill")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +49,5 @@ def scheduled_runs(plan: Plan) -> tuple[ScheduledRun, ...]:
             for person in plan.notify.stakeholders
         ),
         run("review", "review", plan.notify.review_cron),
+        *([run("drill", "drill", plan.drill.cron, actor=SCHEDULE)] if plan.drill else []),
     )

@@ -15,15 +15,18 @@ from switchover.plan.agreement import Agreement
 from switchover.plan.approvals import Approvals
 from switchover.plan.catalogue import METRICS, GateKind
 from switchover.plan.checklist import Checklist
+from switchover.plan.drill import Drill
 from switchover.plan.flags import FeatureFlag
 from switchover.plan.form import Form, Model, Slug, TableName, Target, Url, UrlPath, at_key
 from switchover.plan.group import Group
 from switchover.plan.notify import Notify
 from switchover.plan.proxies import Proxy
+from switchover.plan.rollback import Rollback
 from switchover.plan.schedule import Schedule
 from switchover.plan.sources import MetricName, Source
 from switchover.plan.steps import Stage, default_stages
 from switchover.plan.targets import MetricTarget
+from switchover.plan.triggers import Triggers
 from switchover.plan.units import Fraction, Limit, Seconds
 from switchover.plan.work_items import WorkItems
 
@@ -227,14 +230,6 @@ class DataCheck(Model):
     expectations: list[Expectation] = Field(min_length=1, description="what must hold")
 
 
-class Rollback(Model):
-    """The way back."""
-
-    automatic: bool = Field(True, description="the judge may roll back by itself")
-    flags: list[str] = Field([], description="candidate flags that a rollback switches off")
-    target: Seconds = Field(60.0, description="promised time until every router has turned")
-
-
 class Contact(Model):
     """A person in the runbook."""
 
@@ -263,6 +258,9 @@ class Plan(Model):
     targets: list[MetricTarget] = Field(
         [], description="how well whoever serves has to do, and when people are told"
     )
+    triggers: Triggers = Field(
+        Triggers(), description="what rolls back at once, and what alerts and holds"
+    )
     judgement: Judgement = Field(Judgement(), description="how sure the judge must be")
     agreement: Agreement | None = Field(None, description="when two answers agree")
     consumers: list[Consumer] = Field([], description="who reads the answers, and their shape")
@@ -279,5 +277,6 @@ class Plan(Model):
     schedule: Schedule = Field(Schedule(), description="when advance runs by itself")
     notify: Notify = Field(Notify(), description="where notices go")
     rollback: Rollback = Field(Rollback(), description="the way back")
+    drill: Drill | None = Field(None, description="rehearsals of the way back")
     proxies: list[Proxy] = Field([], description="proxies that split the traffic too")
     sources: list[Source] = Field([], description="where metrics come from besides the recorder")

@@ -5,13 +5,17 @@ from __future__ import annotations
 from switchover.machine.inbox import Inbox
 from switchover.machine.propagation import Acknowledgement, Halt, Propagation, Routed
 from switchover.ports.checking import (
+    ActionRunner,
     AdapterValidator,
     CheckResult,
     CheckRunner,
     DataChecker,
+    ProbeRunner,
     RecordedPart,
 )
+from switchover.ports.drilling import Rehearsal, Rehearsals
 from switchover.ports.freezes import ALL, Freeze
+from switchover.ports.guards import GuardBeat, Guards
 from switchover.ports.items import Item, ItemChange, ItemKey, ItemStore, ItemTracker
 from switchover.ports.ledger import (
     SAMPLES_KEPT,
@@ -35,11 +39,13 @@ from switchover.ports.routing import (
     TrafficSplit,
     TrafficSplits,
 )
+from switchover.ports.spool import Order, Spool
 
 __all__ = [
     "ALL",
     "SAMPLES_KEPT",
     "Acknowledgement",
+    "ActionRunner",
     "AdapterValidator",
     "Announcement",
     "Announcements",
@@ -54,6 +60,8 @@ __all__ = [
     "EventSink",
     "Fold",
     "Freeze",
+    "GuardBeat",
+    "Guards",
     "Halt",
     "Inbox",
     "Ingested",
@@ -67,14 +75,19 @@ __all__ = [
     "Mark",
     "MeasuredShare",
     "MetricSource",
+    "Order",
     "Pager",
     "Part",
+    "ProbeRunner",
     "Propagation",
     "Reading",
     "Record",
     "RecordedPart",
+    "Rehearsal",
+    "Rehearsals",
     "Routed",
     "RoutingStore",
+    "Spool",
     "StageTally",
     "Standing",
     "StoredPlan",

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from switchover.plan.probes import Probe
+from switchover.plan.rollback_steps import Outside
 from switchover.plan.spec import Check, Consumer, DataCheck, Plan
 
 
@@ -30,6 +32,17 @@ class CheckRunner(Protocol):
     def run(self, check: Check, plan: Plan, directory: str) -> CheckResult: ...
 
 
+class ProbeRunner(Protocol):
+    """Asks one probe's question, once; a wrong or a missing answer is a result, not an error."""
+
+    def run(
+        self, probe: Probe, plan: Plan, directory: str, *, since: float | None = None
+    ) -> CheckResult:
+        """What came back, with its evidence. ``since`` (seconds since the Unix epoch) is when the
+        rollback was, for probes that look back to it. Raises ``InputError`` where the plan or
+        the worker's environment is wrong, ``Refused`` for a program that is not allowed."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedPart:
     """The bytes ``[begin, end)`` of a file of recordings: whole lines, the first of them numbered
@@ -41,6 +54,16 @@ class RecordedPart:
     line: int
     size: int
     changed_ns: int
+
+
+class ActionRunner(Protocol):
+    """Does what a rollback's step does outside."""
+
+    def run(
+        self, action: Outside, *, name: str, key: str, limit: float, directory: str
+    ) -> CheckResult:
+        """Do it within ``limit`` seconds; a failure of any kind is a result. ``key`` is the same
+        whenever the same step of the same rollback is sent again."""
 
 
 class AdapterValidator(Protocol):

@@ -202,8 +202,9 @@ class Ledger(Protocol):
         first; with ``lifted`` all that ever were."""
 
     def claim_effects(self, *, now: datetime, lease: float, limit: int = 20) -> list[Effect]:
-        """Lease effects that are neither done nor leased, oldest first; a lease lasts ``lease``
-        seconds, so that a crashed owner's effects come back."""
+        """Lease effects that are neither done nor leased: what was never tried before what failed,
+        and oldest first. A lease lasts ``lease`` seconds, so that a crashed owner's effects come
+        back."""
 
     def finish_effect(self, key: str, result: dict[str, Any]) -> None: ...
 

@@ -6,6 +6,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+#: Okabe and Ito's palette, told apart by people with any kind of colour vision, and a grey.
+BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+GREY = "#6b6b6b"
+
 #: Kinds of picture, as files end.
 FORMATS = ("svg", "png")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from switchover.reporting.canvas import figure_of, picture
+from switchover.reporting.canvas import GREEN, GREY, VERMILLION, figure_of, picture
 
-_COLOURS = {"better": "#009E73", "worse": "#D55E00"}
-_GREY = "#6b6b6b"
+_COLOURS = {"better": GREEN, "worse": VERMILLION}
 
 
 def comparison_plot(
@@ -37,7 +36,7 @@ def comparison_plot(
     if not panels:
         axes = figure.subplots()
         axes.set_axis_off()
-        axes.text(0.5, 0.5, "no metric is known of both systems yet", ha="center", color=_GREY)
+        axes.text(0.5, 0.5, "no metric is known of both systems yet", ha="center", color=GREY)
         return picture(figure)
     for axes, (bars, label) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels,
                                    strict=True):  # fmt: skip
@@ -61,7 +60,7 @@ def _draw(axes: Any, bars: Sequence[_Bar], label: str) -> None:
     ends = [0.0] + [abs(value) for _, *some, _, _ in bars for value in some if value is not None]
     reach = 1.15 * (max(ends) or 1.0)
     for row, (_, value, low, high, outcome, interval) in enumerate(reversed(bars)):
-        colour = _COLOURS.get(outcome, _GREY)
+        colour = _COLOURS.get(outcome, GREY)
         if interval:
             span = (-reach if low is None else low, reach if high is None else high)
             axes.plot(span, (row, row), color=colour, linewidth=2.2, alpha=0.6)

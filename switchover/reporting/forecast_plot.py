@@ -6,9 +6,8 @@ from typing import Any
 
 from switchover.judge.reading import lasting
 from switchover.plan.forecast import Forecast, GateForecast, StageForecast
-from switchover.reporting.canvas import figure_of, picture
+from switchover.reporting.canvas import GREEN, GREY, VERMILLION, figure_of, picture
 
-_GREEN, _VERMILLION, _GREY = "#009E73", "#D55E00", "#6b6b6b"
 _UNITS = ((172_800.0, 86_400.0, "days"), (7_200.0, 3_600.0, "hours"), (0.0, 60.0, "minutes"))
 
 
@@ -29,17 +28,17 @@ def forecast_plot(forecast: Forecast, kind: str = "svg") -> bytes:
     times = [stage.begins / size for stage in stages] + [end / size]
     shares = [stage.split for stage in stages]
     if shares:
-        top.step(times, [*shares, shares[-1]], where="post", color=_GREEN, linewidth=1.8)
-        top.fill_between(times, [*shares, shares[-1]], step="post", color=_GREEN, alpha=0.2,
+        top.step(times, [*shares, shares[-1]], where="post", color=GREEN, linewidth=1.8)
+        top.fill_between(times, [*shares, shares[-1]], step="post", color=GREEN, alpha=0.2,
                          linewidth=0)  # fmt: skip
     top.set_ylim(0, 108)
     top.set_yticks([0, 50, 100])
     top.set_ylabel("split (%)")
     for stage in stages:
         for axes in (top, bottom):
-            axes.axvline(stage.begins / size, color=_GREY, linewidth=0.8, alpha=0.5)
+            axes.axvline(stage.begins / size, color=GREY, linewidth=0.8, alpha=0.5)
         top.annotate(stage.title, (stage.begins / size, 1), xycoords=("data", "axes fraction"),
-                     xytext=(1, 4), textcoords="offset points", fontsize=8, color=_GREY,
+                     xytext=(1, 4), textcoords="offset points", fontsize=8, color=GREY,
                      annotation_clip=False)  # fmt: skip
         for gate in stage.gates:
             _bar(bottom, stage, gate, len(names) - 1 - names.index(gate.gate), size)
@@ -58,8 +57,8 @@ def _bar(axes: Any, stage: StageForecast, gate: GateForecast, row: int, size: fl
     never = gate.seconds is None
     length = _lasts(stage) if gate.seconds is None else gate.seconds
     axes.barh(row, length / size, left=stage.begins / size, height=0.6,
-              color="none" if never else _VERMILLION if late else _GREEN, alpha=0.85,
-              edgecolor=_VERMILLION if late or never else _GREEN,
+              color="none" if never else VERMILLION if late else GREEN, alpha=0.85,
+              edgecolor=VERMILLION if late or never else GREEN,
               hatch="////" if never else None)  # fmt: skip
     words = "never" if gate.seconds is None else lasting(gate.seconds)
     axes.annotate(words, (stage.begins / size, row), xytext=(3, 0), textcoords="offset points",

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from switchover.judge.field_count import FieldCount
+from switchover.machine.inquiry import inquiry_of
 from switchover.machine.state import Phase, State
 from switchover.plan.stages import Stage
 from switchover.reporting import figures
@@ -40,8 +41,18 @@ def status_paragraph(title: str, state: State, stages: Sequence[Stage]) -> str:
     if state.reason:
         parts.append(f"Last word: {literal(state.reason)}.".replace("..", "."))
     if state.incident and state.phase is Phase.ROLLED_BACK:
-        parts.append(f"Incident `{_text(state.incident)}`.")
+        parts.append(_incident_sentence(state))
     return " ".join(parts)
+
+
+def _incident_sentence(state: State) -> str:
+    """The incident, how it stands, and what another attempt waits for."""
+    found = inquiry_of(state.inquiries, state.incident)
+    name = f"Incident `{_text(state.incident)}`"
+    if found is None:
+        return f"{name}."
+    points = "; ".join(found.open_points())
+    return f"{name} is {found.state}." + (f" Open points: {_text(points)}." if points else "")
 
 
 def stage_table(rows: Sequence[StageRow]) -> str:

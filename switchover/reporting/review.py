@@ -43,7 +43,7 @@ def month_text(standing: Standing, everything: Sequence[Entry]) -> str:
         f"rollback{'s' if len(rollbacks) != 1 else ''}.",
         "",
         "Stages:",
-        *_stages(everything),
+        *_stages(standing, everything),
         "",
         "Approved by:",
         *(_approvals(everything) or ["• nobody was asked"]),
@@ -86,14 +86,18 @@ def _span(entries: Sequence[Entry]) -> str:
     return _days(seconds)
 
 
-def _stages(entries: Sequence[Entry]) -> list[str]:
-    """How long each stage of the last attempt lasted."""
+def _stages(standing: Standing, entries: Sequence[Entry]) -> list[str]:
+    """How long each stage of the last attempt lasted; the first one began with the attempt."""
     starts = [place for place, entry in enumerate(entries) if entry.kind == "started"]
-    entered = [entry for entry in entries[starts[-1] :] if entry.kind == "stage_entered"]
+    began = [(standing.stages[0].title, happened_at(entries[starts[-1]]))]
+    began += [
+        (entry.payload["title"], happened_at(entry))
+        for entry in entries[starts[-1] :]
+        if entry.kind == "stage_entered"
+    ]
     return [
-        f"• {one.payload['title']}: "
-        f"{_days((happened_at(following) - happened_at(one)).total_seconds())}"
-        for one, following in pairwise(entered)
+        f"• {title}: {_days((following - at).total_seconds())}"
+        for (title, at), (_, following) in pairwise(began)
     ]
 
 

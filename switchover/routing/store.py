@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
-from switchover.connection import open_client, reaching_redis, redis_key, text
+from switchover.connection import OnRedis, reaching_redis, redis_key, text
 from switchover.errors import InputError, PointOfNoReturn, StaleEpoch
 from switchover.machine.propagation import Acknowledgement, Halt, Propagation, Routed
 from switchover.machine.snapshot import Snapshot
@@ -42,6 +41,17 @@ def halt_refusal(snapshot: Snapshot, stored: int, halt: str) -> StaleEpoch:
     )
 
 
+def _halt(migration: str, record: str) -> Halt:
+    """What is stored of a halt; ``InputError`` when unreadable."""
+    try:
+        return Halt.from_json(record)
+    except ValueError as error:
+        raise InputError(
+            f"{migration}: the halt in Redis is unreadable ({error}); remove the fields halt and "
+            f"halt_document of {redis_key(migration, 'routing')}, then roll back again"
+        ) from error
+
+
 def _around_epoch(write: Callable[[int], str]) -> tuple[str, str]:
     """What stands before and after the epoch in a document: where two of them differ."""
     document = write(0)
@@ -50,23 +60,13 @@ def _around_epoch(write: Callable[[int], str]) -> tuple[str, str]:
     return document[:place], document[place + 1 :]
 
 
-class RedisRoutingStore:
+class RedisRoutingStore(OnRedis):
     """Routing documents in Redis or Valkey.
 
     ``address`` is a URL or a ready client. Every method raises ``DependencyUnavailable``
     when Redis can't be reached within a second, or does not answer within four (it is asked
     twice).
     """
-
-    def __init__(self, address: Any) -> None:
-        self._address = address
-        self._opened: Any = None
-
-    @property
-    def _client(self) -> Any:
-        if self._opened is None:
-            self._opened = open_client(self._address)
-        return self._opened
 
     def _run(self, script: str, migration: str, *arguments: object) -> list[str]:
         keys = (redis_key(migration, "routing"), redis_key(migration, "changes"))
@@ -141,7 +141,7 @@ class RedisRoutingStore:
         )
         if answer[0] == "passed":
             raise PointOfNoReturn(migration)
-        return Halt.from_json(answer[1])
+        return _halt(migration, answer[1])
 
     def _before(self, migration: str) -> Snapshot:
         """The stored document; a blank one where none is stored or readable."""
@@ -157,12 +157,12 @@ class RedisRoutingStore:
         return max((ack.epoch for ack in self.acknowledgements(migration)), default=0)
 
     def halted(self, migration: str) -> Halt | None:
-        """The halt in force, or ``None``."""
+        """The halt in force, ``None`` when there is none, ``InputError`` when unreadable."""
         with reaching_redis(self._address):
             halt, record = self._client.hmget(
                 redis_key(migration, "routing"), "halt", "halt_document"
             )
-        return Halt.from_json(text(record)) if halt and record else None
+        return _halt(migration, text(record)) if halt and record else None
 
     def routed(self, migrations: Sequence[str]) -> dict[str, Routed]:
         """Document and halt of many in one round trip; unreadable ones are left out."""

@@ -277,10 +277,10 @@ class InMemoryLedger:
             return self._freezes.listing(lifted)
 
     def claim_effects(self, *, now: datetime, lease: float, limit: int = 20) -> list[Effect]:
-        """Lease what is due, oldest first."""
+        """Lease what is due, what was never tried first, and oldest first."""
         with self._lock:
             due = [queued for queued in self._effects.values() if queued.due(now)]
-            due = sorted(due, key=lambda queued: queued.order)[:limit]
+            due = sorted(due, key=lambda each: (each.attempts > 0, each.order))[:limit]
             for queued in due:
                 queued.status, queued.attempts = "leased", queued.attempts + 1
                 queued.lease_until = now + timedelta(seconds=lease)

@@ -126,9 +126,9 @@ class SlackServer:
         channel = self.channels.get(name.removeprefix("#"), name)
         if channel not in self.channels.values():
             return _no("channel_not_found")
-        refusal = _refusal(body)
-        if refusal:
-            return _no(refusal)
+        refused = refusal(body)
+        if refused:
+            return _no(refused)
         message = {
             # The number keeps two messages of one microsecond apart.
             "ts": f"{time.time() + len(self.messages) * 1e-6:.6f}",
@@ -144,9 +144,9 @@ class SlackServer:
     def _update(self, body: dict[str, Any]) -> dict[str, Any]:
         for message in self.messages:
             if (message["channel"], message["ts"]) == (body.get("channel"), body.get("ts")):
-                refusal = _refusal(body)
-                if refusal:
-                    return _no(refusal)
+                refused = refusal(body)
+                if refused:
+                    return _no(refused)
                 message.update(text=body.get("text", ""), blocks=body.get("blocks") or [])
                 return {"ok": True, "ts": message["ts"], "channel": message["channel"]}
         return _no("message_not_found")
@@ -228,23 +228,36 @@ def _no(error: str) -> dict[str, Any]:
     return {"ok": False, "error": error}
 
 
-def _refusal(body: dict[str, Any]) -> str:
-    """The limits of Slack's reference for messages and Block Kit."""
+def refusal(body: Mapping[str, Any]) -> str:
+    """What Slack refuses a message with, by its reference; empty where it takes it."""
     blocks = body.get("blocks") or []
     if not body.get("text") and not blocks:
         return "no_text"
     if len(body.get("text") or "") > 40_000:
         return "msg_too_long"
-    if len(blocks) > 50:
+    if len(blocks) > 50 or not all(_sound(block) for block in blocks):
         return "invalid_blocks"
-    for block in blocks:
-        parts = [block.get("text"), *block.get("fields", []), *block.get("elements", [])]
-        limit = {"header": 150, "section": 3000}.get(block.get("type", ""), 3000)
-        texts = [part["text"] for part in parts if isinstance(part, dict) and "text" in part]
-        if any(not text or len(text) > limit for text in texts):
-            return "invalid_blocks"
-        if any(len(part["text"]) > 2000 for part in block.get("fields", [])):
-            return "invalid_blocks"
-        if len(block.get("fields", [])) > 10 or len(block.get("elements", [])) > 10:
-            return "invalid_blocks"
     return ""
+
+
+def _sound(block: Mapping[str, Any]) -> bool:
+    """Whether one block keeps the limits of Block Kit."""
+    kind = block.get("type", "")
+    texts = [(block.get("text"), {"header": 150}.get(kind, 3000)), (block.get("label"), 2000)]
+    texts += [(field, 2000) for field in block.get("fields", [])]
+    elements = list(block.get("elements", []))
+    texts += [(part, 3000) for part in elements if isinstance(part.get("text"), str)]
+    if len(block.get("fields", [])) > 10 or len(block.get("block_id", "")) > 255:
+        return False
+    if len(elements) > {"actions": 25}.get(kind, 10):
+        return False
+    for part in [*elements, block.get("element") or {}]:
+        if part.get("type") == "button":
+            texts.append((part["text"], 75))
+        texts.append((part.get("placeholder"), 150))
+        confirm = part.get("confirm") or {}
+        limits = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
+        texts += [(confirm.get(name), limit) for name, limit in limits.items()]
+        if len(part.get("action_id", "")) > 255 or len(part.get("value", "")) > 2000:
+            return False
+    return all(0 < len(text["text"]) <= limit for text, limit in texts if text is not None)

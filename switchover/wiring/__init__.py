@@ -7,6 +7,7 @@ from switchover.wiring.build import (
     build_context,
     build_events,
     build_ledger,
+    build_spool,
 )
 from switchover.wiring.handlers import open_launcher, open_schedules
 from switchover.wiring.settings import Settings, load_settings
@@ -17,6 +18,7 @@ __all__ = [
     "build_context",
     "build_events",
     "build_ledger",
+    "build_spool",
     "load_settings",
     "open_launcher",
     "open_schedules",

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from switchover.clock import SystemClock
 from switchover.engine.context import Context, ItemPorts
 from switchover.wiring.handlers import handlers
-from switchover.wiring.lazy import LazyAdapters, LazyChecks, LazyData, open_items, sources
+from switchover.wiring.lazy import (
+    LazyActions,
+    LazyAdapters,
+    LazyChecks,
+    LazyData,
+    LazyProbes,
+    open_items,
+    sources,
+)
+from switchover.wiring.rehearsals import LiveRehearsals
 from switchover.wiring.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +26,7 @@ if TYPE_CHECKING:
     from switchover.ledger.repository import SqlLedger
     from switchover.plan.spec import Plan
     from switchover.ports import TrafficSplits
+    from switchover.spool.files import FileSpool
 
 
 def build_context(settings: Settings) -> Context:
@@ -25,6 +35,7 @@ def build_context(settings: Settings) -> Context:
     Nothing connects before it is used: a rollback must not wait for a database that is down.
     """
     from switchover.observe.stream import RedisBlockStream
+    from switchover.routing.guard_beats import RedisGuards
     from switchover.routing.item_tracker import RedisItemTracker
     from switchover.routing.store import RedisRoutingStore
 
@@ -47,7 +58,24 @@ def build_context(settings: Settings) -> Context:
         items=ItemPorts(open_items, RedisItemTracker(settings.redis_url)),
         sources=sources,
         approvers=build_approvers(ledger),
+        guards=RedisGuards(settings.redis_url, settings.guards),
+        probes=LazyProbes(settings.allow_commands, ledger),
+        actions=LazyActions(settings.allow_commands),
+        rehearsals=LiveRehearsals(settings.redis_url, settings.state_dir / "drills"),
+        spool=build_spool(settings),
     )
+
+
+def build_spool(settings: Settings) -> FileSpool:
+    """What this host keeps for the servers of these settings."""
+    from switchover.spool.files import FileSpool
+
+    # Cut by hand: no password, and an address that nobody can read must not stop a rollback here.
+    redis, database = (
+        url.rpartition("@")[2].partition("?")[0]
+        for url in (settings.redis_url, settings.database_url)
+    )
+    return FileSpool(settings.state_dir / "spool", (redis, database))
 
 
 def build_ledger(settings: Settings) -> SqlLedger:

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from switchover.clock import SystemClock
 from switchover.engine.context import Handler
+from switchover.engine.outbox import STEPS_AGAIN
+from switchover.engine.rollback_progress import due, progress
 from switchover.errors import DependencyUnavailable
 from switchover.machine.state import Phase
 from switchover.plan.load import restore_plan
@@ -28,10 +31,13 @@ def handlers(settings: Settings, ledger: Ledger) -> Mapping[str, Handler]:
         "start_flow": runs.start_flow,
         "end_approval": runs.end_approval,
         "release_step": runs.release_step,
+        "rollback_steps": runs.rollback_steps,
         "forget_code": runs.forget_code,
         "incident_report": messages.incident_report,
+        "runbook": messages.runbook,
         "page": messages.page,
         "page_update": messages.page_update,
+        "page_refresh": messages.page_update,
         "ask_people": messages.ask_people,
         "ask_update": messages.ask_update,
         "notice": messages.notice,
@@ -107,6 +113,26 @@ class _Runs:
         with closing(self._launcher()) as launcher:
             return {"run": launcher.start("advance/advance", parameters, effect.key)}
 
+    def rollback_steps(self, effect: Effect) -> dict[str, Any]:
+        """Look whether the steps of a rollback are all taken; start a run that goes on when the one
+        before has died, and look again later."""
+        payload = effect.payload
+        incident = payload["parameters"]["incident"]
+        record = self._ledger.read(payload["migration"])
+        plan = restore_plan(record.plan.document)
+        if record.state.incident != incident:
+            return {"skipped": "another rollback or attempt has begun"}
+        found = progress(self._ledger.entries(payload["migration"]), incident)
+        levels, group = plan.rollback.levels, plan.group is not None
+        if due(levels, found, SystemClock().now().timestamp(), group=group).over:
+            return {"level": found.level, "frozen": found.frozen}
+        key = f"{effect.key}:{effect.attempts}"
+        with closing(self._launcher()) as launcher:
+            launcher.start(payload["deployment"], payload["parameters"], key)
+        raise DependencyUnavailable(
+            "the rest of the rollback", "its steps are under way", retry_after=STEPS_AGAIN
+        )
+
     def forget_code(self, effect: Effect) -> dict[str, Any]:
         """Delete approval codes that were typed into Prefect's form from its database, once
         nobody can type one any more."""
@@ -140,29 +166,57 @@ class _Messages:
         self._ledger = ledger
 
     def incident_report(self, effect: Effect) -> dict[str, Any]:
-        """Render the incident's Markdown file again; people's own sections are kept."""
-        from switchover.incidents.report import write_report
+        """Render the incident's Markdown file again, with its picture beside it; people's own
+        sections are kept."""
+        from switchover.incidents.report import write_picture, write_report
+        from switchover.wiring.incident_picture import draw_incident, picture_name
 
-        path = write_report(self._settings.incidents_dir, self._incident(effect))
+        incident, folder = self._incident(effect), self._settings.incidents_dir
+        # First the text: what can't be drawn is tried again, and keeps nobody from reading.
+        path = write_report(folder, incident, picture_name(incident))
+        write_picture(folder, picture_name(incident), draw_incident(self._ledger, incident))
+        return {"file": str(path)}
+
+    def runbook(self, effect: Effect) -> dict[str, Any]:
+        """Write how the migration is rolled back by the plan that it has now."""
+        from switchover.incidents.report import write_page
+        from switchover.plan.load import stored_plan
+        from switchover.reporting.runbook import runbook
+
+        migration = effect.payload["migration"]
+        plan = self._ledger.read(migration).plan
+        text = runbook(stored_plan(plan.document, plan.directory, plan.digest))
+        path = write_page(self._settings.runbooks_dir, f"{migration}.md", text)
         return {"file": str(path)}
 
     def page(self, effect: Effect) -> dict[str, Any]:
         """Tell the channel about the incident."""
         from switchover.incidents.slack_blocks import rollback_blocks, rollback_text
 
-        incident = self._incident(effect)
-        return self._post(effect, rollback_text(incident), rollback_blocks(incident))
+        incident, buttons = self._incident(effect), bool(self._settings.slack_signing_secret)
+        blocks = rollback_blocks(incident, buttons=buttons)
+        return self._post(effect, rollback_text(incident), blocks)
 
     def page_update(self, effect: Effect) -> dict[str, Any]:
-        """Tell the incident's thread that every router has turned, and how fast."""
-        from switchover.incidents.slack_blocks import mitigated_text
+        """Bring the incident's first message up to date, and tell its thread what changed."""
+        from switchover.incidents.slack_blocks import rollback_blocks, rollback_text
+        from switchover.incidents.slack_thread import thread_text
 
         key = f"{effect.payload['incident']}:page"
         page = _result(self._ledger, effect.payload["migration"], key)
         if self._settings.slack_token and not page:
             raise DependencyUnavailable("Slack", "the incident's first message is not sent yet")
-        text = mitigated_text(self._incident(effect))
-        return self._post(effect, text, (), thread=page.get("thread"))
+        if "thread" not in page:
+            return {"skipped": "the incident's first message was not sent"}
+        incident, buttons = self._incident(effect), bool(self._settings.slack_signing_secret)
+        self._pager().update(
+            effect.payload["channel"], page["thread"], rollback_text(incident),
+            rollback_blocks(incident, buttons=buttons),
+        )  # fmt: skip
+        text = thread_text(incident, effect.payload.get("what", "measured"))
+        if not text:
+            return {"thread": page["thread"]}
+        return self._post(effect, text, (), thread=page["thread"])
 
     def ask_people(self, effect: Effect) -> dict[str, Any]:
         """Show the channel what waits for approval, with its evidence."""

@@ -6,9 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from switchover.plan.probes import Probe
+from switchover.plan.rollback_steps import Outside
 from switchover.plan.spec import Check, Consumer, DataCheck, Plan
 from switchover.plan.work_items import ItemTable
-from switchover.ports import CheckResult, ItemStore, MetricSource, RecordedPart
+from switchover.ports import CheckResult, ItemStore, Ledger, MetricSource, RecordedPart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +31,38 @@ class LazyChecks:
         from switchover.checks.runner import HttpCheckRunner
 
         return HttpCheckRunner(self._allow).run(check, plan, directory)
+
+
+class LazyProbes:
+    """Probes over HTTP, SQL, the recorded metrics and commands."""
+
+    def __init__(self, allow_commands: frozenset[str], ledger: Ledger) -> None:
+        self._allow, self._ledger = allow_commands, ledger
+
+    def run(
+        self, probe: Probe, plan: Plan, directory: str, *, since: float | None = None
+    ) -> CheckResult:
+        """Ask once; see :class:`switchover.checks.probe.SystemProbes`."""
+        from switchover.checks.probe import SystemProbes
+
+        real = SystemProbes(self._ledger.blocks, os.environ, self._allow)
+        return real.run(probe, plan, directory, since=since)
+
+
+class LazyActions:
+    """Steps of a rollback over HTTP and by commands."""
+
+    def __init__(self, allow_commands: frozenset[str]) -> None:
+        self._allow = allow_commands
+
+    def run(
+        self, action: Outside, *, name: str, key: str, limit: float, directory: str
+    ) -> CheckResult:
+        """Do it; see :class:`switchover.checks.action.OutsideActions`."""
+        from switchover.checks.action import OutsideActions
+
+        real = OutsideActions(os.environ, self._allow)
+        return real.run(action, name=name, key=key, limit=limit, directory=directory)
 
 
 class LazyAdapters:

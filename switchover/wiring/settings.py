@@ -32,6 +32,8 @@ class Settings:
     actor: str
     task_runner: str = "threads"
     dask_address: str = ""
+    guards: int = 0
+    runbooks_dir: Path = Path("docs/runbooks")
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -42,6 +44,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     values = {**read_environment(state_dir / ENVIRONMENT_FILE), **given}
     allowed = values.get("SWITCHOVER_ALLOW_COMMANDS", "")
     key = values.get("SWITCHOVER_AUDIT_KEY", "")
+    incidents_dir = Path(values.get("SWITCHOVER_INCIDENTS_DIR", "docs/incidents")).absolute()
     return Settings(
         state_dir=state_dir,
         database_url=values.get("SWITCHOVER_DATABASE_URL", f"sqlite:///{state_dir}/ledger.db"),
@@ -51,12 +54,16 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         slack_token=values.get("SWITCHOVER_SLACK_TOKEN", ""),
         slack_signing_secret=values.get("SWITCHOVER_SLACK_SIGNING_SECRET", ""),
         slack_api_url=values.get("SWITCHOVER_SLACK_API_URL", ""),
-        incidents_dir=Path(values.get("SWITCHOVER_INCIDENTS_DIR", "docs/incidents")).absolute(),
+        incidents_dir=incidents_dir,
         allow_commands=frozenset(name for name in allowed.split(",") if name),
         audit_key=key.encode() if key else None,
         actor=values.get("SWITCHOVER_ACTOR", "") or _user(),
         task_runner=values.get("SWITCHOVER_TASK_RUNNER", "") or "threads",
         dask_address=values.get("SWITCHOVER_DASK_ADDRESS", ""),
+        guards=_number(values, "SWITCHOVER_GUARDS"),
+        runbooks_dir=Path(
+            values.get("SWITCHOVER_RUNBOOKS_DIR", "") or incidents_dir.parent / "runbooks"
+        ).absolute(),
     )
 
 
@@ -88,6 +95,13 @@ def write_environment(path: Path, values: Mapping[str, str]) -> None:
     temporary.chmod(0o600)  # one that a crash or somebody else left behind
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
+
+
+def _number(values: Mapping[str, str], name: str) -> int:
+    given = values.get(name, "") or "0"
+    if not given.isdecimal():
+        raise InputError(f"{name} is a whole number from 0, not {given!r}; correct it")
+    return int(given)
 
 
 def _user() -> str:

@@ -46,6 +46,20 @@ def test_effects_are_leased_oldest_first_and_once(ledger: Ledger) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.req("R8", "P10")
+def test_an_effect_that_was_never_tried_goes_before_older_ones_that_failed(ledger: Ledger) -> None:
+    """The run of a rollback does not wait for the messages that a Slack which hangs has held up."""
+    held_up = [Effect(f"m{n}", "slack", {}) for n in range(3)]
+    begin_migration(ledger, at=NOON, effects=held_up)
+    for effect in ledger.claim_effects(now=NOON, lease=30):
+        ledger.fail_effect(effect.key, "no answer", retry_at=NOON + timedelta(seconds=10))
+    later = NOON + timedelta(minutes=1)
+    run = [Effect("run", "start_flow", {}), Effect("page", "slack", {})]
+    ledger.append("mood", 1, _note(), at=later, actor="ann", effects=run)
+    found = ledger.claim_effects(now=later, lease=30)
+    assert [effect.key for effect in found] == ["run", "page", "m0", "m1", "m2"]
+
+
 @pytest.mark.req("P10")
 def test_a_failed_effect_waits_for_its_retry(ledger: Ledger) -> None:
     """It comes back at ``retry_at``, with its error and attempts on show."""

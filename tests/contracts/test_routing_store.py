@@ -244,6 +244,23 @@ def test_unreadable_document_can_still_be_halted(redis_url: str, name: str) -> N
     assert store.read(name) == Snapshot(name, 6, "emergency_rollback", halt="h1")
 
 
+@pytest.mark.req("R8")
+def test_a_halt_that_can_not_be_read_is_named_with_what_to_do(redis_url: str, name: str) -> None:
+    """Whoever asks for it, and whoever halts again, is told; routing stays on legacy meanwhile."""
+    store = RedisRoutingStore(redis_url)
+    store.write(Snapshot(name, 5, "gradual", 100))
+    pull(store, name)
+    with redis.Redis.from_url(redis_url) as client:
+        client.hset(f"switchover:{{{name}}}:routing", "halt_document", "{broken")
+    with pytest.raises(InputError, match="remove the fields halt and halt_document"):
+        store.halted(name)
+    with pytest.raises(InputError, match="unreadable"):
+        pull(store, name, "h2")
+    stored = store.read(name)
+    assert stored is not None
+    assert not stored.serves_candidate
+
+
 @pytest.mark.req("R1")
 def test_no_router_means_nothing_to_wait_for(store: RoutingStore, name: str) -> None:
     """Without live routers an epoch has spread as far as it can."""

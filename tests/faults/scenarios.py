@@ -24,6 +24,7 @@ from switchover.engine.set_flag import remove_flag, set_flag
 from switchover.engine.sign_off import sign_off
 from switchover.engine.start import start
 from switchover.machine.state import TERMINAL, Phase
+from switchover.testing.incidents import work_through
 from tests.faults.journey import Act, Moment, Site, nobody, send, ship
 
 _SHORT = [
@@ -100,6 +101,7 @@ def _rolls_back(moment: Moment) -> None:
 def _starts_again(moment: Moment) -> bool:
     if moment.case.state.phase is not Phase.ROLLED_BACK or moment.wrote["started"] > 1:
         return False
+    work_through(moment.context, moment.site.slug)
     start(moment.context, moment.site.plan, actor="carl")
     return True
 

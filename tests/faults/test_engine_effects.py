@@ -101,7 +101,7 @@ def test_slack_that_takes_a_message_and_never_answers_shows_it_once(site: Site) 
 
 @pytest.mark.req("INV4", "R5")
 def test_a_report_that_was_written_and_not_noted_stays_one_file(site: Site) -> None:
-    """Rendering it again keeps the file."""
+    """Rendering it again keeps the file, and the picture beside it."""
     context = site.context()
     roll_back(context, site.slug, actor="bo", trigger="person", reason="smoke")
     for suffix in (":report", ":report:measured"):
@@ -109,12 +109,12 @@ def test_a_report_that_was_written_and_not_noted_stays_one_file(site: Site) -> N
             drain(replace(context, ledger=DiesBeforeFinishing(context.ledger, suffix)))
         site.clock.move(site.clock.timestamp + LEASE + 1)
     drain_all(site, context)
-    assert len(list(site.incidents.iterdir())) == 1
+    assert sorted(path.suffix for path in site.incidents.iterdir()) == [".md", ".png"]
 
 
 @pytest.mark.req("R8", "P9")
 def test_a_directory_that_can_not_be_written_keeps_nobody_from_being_paged(site: Site) -> None:
-    """The report is written when it can be."""
+    """The report is written with its picture when it can be."""
     context = site.context()
     site.incidents.write_text("in the way")
     roll_back(context, site.slug, actor="bo", trigger="person", reason="smoke")
@@ -123,7 +123,7 @@ def test_a_directory_that_can_not_be_written_keeps_nobody_from_being_paged(site:
     assert any(key.endswith(":page") for key in keys(site))
     site.incidents.unlink()
     drain_all(site, context)
-    assert len(list(site.incidents.iterdir())) == 1
+    assert sorted(path.suffix for path in site.incidents.iterdir()) == [".md", ".png"]
     shutil.rmtree(site.incidents)
 
 

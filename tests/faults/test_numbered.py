@@ -63,6 +63,6 @@ def test_every_kind_of_call_is_numbered(arena: Arena) -> None:
     assert made >= {
         "create", "append", "ingest", "claim_effects", "finish_effect", "write", "halt", "read",
         "trim", "discard", "apply", "remember", "set_states", "start_flow", "end_approval",
-        "incident_report", "page", "page_update", "ask_people", "notice",
+        "incident_report", "page", "page_update", "ask_people", "notice", "runbook",
         "ask_update", "release_step", "freeze", "unfreeze",
     }  # fmt: skip

@@ -15,7 +15,7 @@ from switchover.engine.approve import decide_approval
 from switchover.engine.drain import drain
 from tests.eventually import eventually
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 STAGES = [
     {"kind": "checks"},

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 STAGES = [
     {"kind": "checks"},
@@ -53,9 +53,23 @@ class Ui:
         if not url.startswith((self.address, "data:", "blob:")):
             self.outside.append(url)
 
-    def deployment(self, identity: str) -> None:
-        """The page of a deployment."""
-        self.page.goto(f"{self.address}/deployments/deployment/{identity}")
+    def custom_run(self, deployment: str) -> None:
+        """The form of a deployment."""
+        self.page.goto(f"{self.address}/deployments/deployment/{deployment}")
+        # The tab `Runs` comes first where names are matched by their beginning.
+        self.page.get_by_role("button").filter(has_text=re.compile(r"^\s*Run\s*$")).click()
+        self.page.get_by_text("Custom run").click()
+        self.page.wait_for_url("**/run**")
+
+    def send(self) -> None:
+        """Submit a form; leaving before it was taken would call it off."""
+        send = self.page.get_by_role("button", name="Submit")
+        send.click()
+        expect(send).to_be_hidden(timeout=PATIENCE)
+
+    def artifact(self, shown: dict[str, Any]) -> None:
+        """The page of an artifact."""
+        self.page.goto(f"{self.address}/artifacts/artifact/{shown['latest_id']}")
 
     def field(self, label: str) -> Locator:
         """The part of a form with a label."""
@@ -96,25 +110,38 @@ def ui(land: Any, program: Callable[[str], Path], tmp_path: Path) -> Iterator[Ui
         browser.close()
 
 
-@pytest.mark.req("P12")
-def test_an_engineer_starts_advance_from_its_form(land: Any, journey: Any, ui: Ui) -> None:
-    """The form names its fields and says what they mean; the run takes the step as that person."""
-    journey.start(stages=STAGES)
-    ui.deployment(land.registered["advance/advance"]["id"])
-    # The tab `Runs` comes first where names are matched by their beginning.
-    ui.page.get_by_role("button").filter(has_text=re.compile(r"^\s*Run\s*$")).click()
-    ui.page.get_by_text("Custom run").click()
-    ui.page.wait_for_url("**/run**")
+@pytest.mark.req("P11", "P12")
+def test_an_engineer_starts_advance_from_its_form_and_reads_the_artifacts(
+    land: Any, journey: Any, ui: Ui
+) -> None:
+    """The form names its fields and says what they mean; the run takes the step as that person.
+    The stage table is a table then, and the agreement plot a picture that loads."""
+    journey.start()
+    journey.step()
+    journey.evidence()
+    ui.custom_run(land.registered["advance/advance"]["id"])
     ui.page.get_by_text("The migration's short name, as in its plan.").wait_for()
     ui.fill("migration", journey.migration)
     ui.fill("actor", "grace")
     ui.picture("start-advance")
-    send = ui.page.get_by_role("button", name="Submit")
-    send.click()
-    expect(send).to_be_hidden(timeout=PATIENCE)  # it was taken; leaving before would call it off
-    [entered] = journey.until_written("stage_entered")
-    assert (entered.actor, entered.payload["title"]) == ("grace", "shadow")
+    ui.send()
+    entered = journey.asked(lambda: journey.entries("stage_entered")[1:], "step")[0]
+    assert (entered.actor, entered.payload["title"]) == ("grace", "canary 25 %")
+    shown = journey.asked(lambda: published(journey), "agreement")
+    ui.artifact(shown["stages"])
+    ui.page.get_by_role("cell", name="canary 25 %").first.wait_for()
+    ui.picture("stages-artifact")
+    ui.artifact(shown["agreement"])
+    picture = ui.page.locator("img[src^='data:image']").first
+    picture.wait_for()
+    assert picture.evaluate("image => image.complete && image.naturalWidth") > 300
     assert ui.outside == []
+
+
+def published(journey: Any) -> dict[str, Any]:
+    """The run's artifacts, once the last of them is there."""
+    shown = journey.artifacts()
+    return shown if "agreement" in shown and "stages" in shown else {}
 
 
 @pytest.mark.req("P6", "P12")
@@ -144,21 +171,54 @@ def test_an_approver_resumes_the_paused_run(journey: Any, ui: Ui) -> None:
     assert ui.outside == []
 
 
-@pytest.mark.req("P11")
-def test_the_artifacts_are_pages_a_person_can_read(journey: Any, ui: Ui) -> None:
-    """The stage table is a table, and the agreement plot a picture that loads."""
-    journey.start(stages=STAGES)
+@pytest.mark.req("P5", "P11", "R2")
+def test_an_engineer_rolls_back_from_the_form_and_reads_how_it_went(
+    land: Any, journey: Any, ui: Ui
+) -> None:
+    """The form offers the three levels and a dry run; sent as it is it rolls the service back, and
+    the artifacts show the steps, the validation and the stages."""
+    call = {"kind": "http", "method": "GET", "url": f"{land.legacy.url}/routes"}
+    step = {"name": "routes", "method": "configuration", "action": call}
+    journey.start(stages=STAGES, rollback={"levels": {"service": [step]}})
     journey.step()
-    journey.evidence()
-    journey.advance()
-    shown = journey.artifacts()
-    ui.page.goto(f"{ui.address}/artifacts/artifact/{shown['stages']['latest_id']}")
-    ui.page.get_by_role("cell", name="canary 25 %").first.wait_for()
-    ui.picture("stages-artifact")
-    ui.page.goto(f"{ui.address}/artifacts/artifact/{shown['agreement']['latest_id']}")
-    picture = ui.page.locator("img[src^='data:image']").first
-    picture.wait_for()
-    assert picture.evaluate("image => image.complete && image.naturalWidth") > 300
+    ui.custom_run(land.registered["rollback/rollback"]["id"])
+    ui.page.set_viewport_size({"width": 1280, "height": 1180})
+    ui.page.get_by_text("Why, for the incident.").wait_for()
+    ui.choose("level", "system")
+    ui.choose("level", "service")
+    ui.fill("migration", journey.migration)
+    ui.fill("reason", "the clinic reports missing scores")
+    ui.fill("actor", "grace")
+    expect(ui.page.get_by_text("nothing is touched")).to_be_visible()
+    ui.picture("start-rollback")
+    ui.send()
+    ui.page.set_viewport_size({"width": 1280, "height": 960})
+    [back] = journey.until_written("rolled_back")
+    assert (back.payload["actor"], back.payload["reason"]) == (
+        "grace", "the clinic reports missing scores",
+    )  # fmt: skip
+    journey.until_written("rollback_step_done")
+    journey.until_written("wave_validated")
+    # The run that completes the record publishes it at its end.
+    shown = journey.asked(lambda: mitigated(journey), "artifact that says mitigated")
+    ui.artifact(shown["rollback"])
+    ui.page.get_by_role("cell", name="routes").first.wait_for()
+    ui.page.get_by_role("cell", name="passed").first.wait_for()
+    ui.picture("rollback-artifact")
+    ui.artifact(shown["incident"])
+    ui.page.get_by_role("heading", name="Timeline").wait_for()
+    ui.picture("incident-artifact")
+    ui.artifact(shown["stages"])
+    ui.page.get_by_text("is mitigated").first.wait_for()
+    ui.picture("stages-after-a-rollback")
+    assert ui.outside == []
+
+
+def mitigated(journey: Any) -> dict[str, Any]:
+    """The artifacts, once they show an incident whose harm has ended; else nothing. The stages are
+    the last of them."""
+    found: dict[str, Any] = journey.artifacts()
+    return found if "is mitigated" in found.get("stages", {}).get("data", "") else {}
 
 
 def open_form(ui: Ui, run: str) -> None:
@@ -175,6 +235,4 @@ def answer(ui: Ui, approver: str, reason: str, picture: str = "") -> None:
     ui.fill("Reason", reason)
     if picture:
         ui.picture(picture)
-    send = ui.page.get_by_role("button", name="Submit")
-    send.click()
-    expect(send).to_be_hidden(timeout=PATIENCE)  # it was taken; leaving before would call it off
+    ui.send()

@@ -14,7 +14,7 @@ from flows.runner import task_runner
 from switchover.errors import InputError
 from switchover.wiring import load_settings
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 #: Run in a process of its own: which runner a flow has is settled when it is imported.
 PROGRAM = """

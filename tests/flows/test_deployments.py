@@ -8,21 +8,25 @@ import pytest
 
 from switchover.testing.embedded.stack import deploy
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 #: Deployment -> its parameters and which of them must be given.
 FORMS = {
     "advance/advance": ({"migration", "actor"}, {"migration"}),
     "monitor/monitor": (set(), set()),
     "approve/approve": ({"migration", "approval"}, {"migration", "approval"}),
-    "rollback/rollback": ({"migration", "reason", "actor"}, {"migration", "reason", "actor"}),
+    "rollback/rollback": (
+        {"migration", "reason", "actor", "level", "component", "dry_run", "incident"},
+        {"migration", "reason", "actor"},
+    ),
     "parallel_checks/parallel_checks": ({"migration", "actor"}, {"migration"}),
     "shadow/shadow": ({"migration", "actor"}, {"migration"}),
     "adapter_validation/adapter_validation": ({"migration", "actor"}, {"migration"}),
     "staged_canary/staged_canary": ({"migration", "actor"}, {"migration"}),
     "notice/notice": ({"migration", "stakeholder"}, {"migration", "stakeholder"}),
     "review/review": ({"migration"}, {"migration"}),
-}
+    "drill/drill": ({"migration", "actor"}, {"migration"}),
+}  # fmt: skip
 
 
 @pytest.mark.req("P12")
@@ -35,12 +39,25 @@ def test_all_flows_are_deployed_with_a_form_for_their_parameters(land: Any) -> N
         assert schema["properties"].keys() == fields, name
         assert set(schema.get("required", [])) == required, name
         for field in schema["properties"].values():
-            assert field["type"] == "string", name
+            assert field["type"] in ("string", "boolean"), name
             assert len(field["description"]) > 10, name
         assert deployment["enforce_parameter_schema"], name
         assert deployment["description"], name
         assert deployment["tags"] == ["switchover"], name
         assert deployment["entrypoint"].startswith("flows."), name
+
+
+@pytest.mark.req("R2", "P12")
+def test_the_rollback_form_begins_with_all_traffic_of_the_service(land: Any) -> None:
+    """Whoever only says which migration, why and who they are rolls it back: the level is a choice
+    of three, a dry run a switch that is off, and what only machines fill in comes last."""
+    fields = land.registered["rollback/rollback"]["parameter_openapi_schema"]["properties"]
+    assert sorted(fields, key=lambda name: fields[name]["position"]) == [
+        "migration", "reason", "actor", "level", "component", "dry_run", "incident",
+    ]  # fmt: skip
+    assert fields["level"]["enum"] == ["component", "service", "system"]
+    given = {name: field["default"] for name, field in fields.items() if "default" in field}
+    assert given == {"level": "service", "component": "", "dry_run": False, "incident": ""}
 
 
 @pytest.mark.req("P7")

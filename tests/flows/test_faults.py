@@ -4,43 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from switchover.ledger import verify
+from tests.flows.processes import process_of, wait_for
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(300)]
-
-
-def process_of(run: str) -> int:
-    """The pid of the process that executes a flow run, known by its environment."""
-    wanted = f"PREFECT__FLOW_RUN_ID={run}".encode()
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit() and _has(folder, wanted):
-                return int(folder.name)
-        time.sleep(0.05)
-    raise AssertionError(f"no process executes flow run {run}")
-
-
-def _has(folder: Path, variable: bytes) -> bool:
-    try:
-        return variable in (folder / "environ").read_bytes().split(b"\0")
-    except OSError:  # it has ended, or is somebody else's
-        return False
-
-
-def wait_for(true: Any, what: str) -> None:
-    """Poll closely until ``true()``."""
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.002)
+pytestmark = pytest.mark.timeout(300)
 
 
 def same_end(land: Any, journey: Any, *titles: str) -> None:

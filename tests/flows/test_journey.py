@@ -13,7 +13,7 @@ from switchover.errors import InputError
 from switchover.ledger import verify
 from switchover.ports import CheckResult
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 STAGES = [
     {"kind": "checks"},
@@ -60,7 +60,6 @@ def test_a_migration_goes_from_start_to_complete_on_prefect(
     assert journey.case.state.split == 2500
     assert land.context.routing.read(journey.migration).split == 2500
 
-    assert "bake" in journey.advance() or "evidence" in journey.advance()
     journey.evidence()
     assert "needs a person's approval" in journey.advance()
     approve_by_command(land, journey, monkeypatch)
@@ -120,7 +119,7 @@ def look_at_artifacts(journey: Any) -> None:
 
     artifacts = journey.artifacts()
     assert artifacts.keys() == {
-        "stages", "gates", "agreement", "progress", "comparison", "comparison-plot",
+        "stages", "gates", "agreement", "progress", "comparison", "comparison-plot", "runbook",
     }  # fmt: skip
     assert "| success_rate | 100 % | 100 % | 0 points |" in artifacts["comparison"]["data"]
     assert artifacts["comparison-plot"]["data"].startswith("data:image/png;base64,")
@@ -182,9 +181,8 @@ def test_passed_work_is_left_by_the_next_advance(journey: Any) -> None:
     """Where a freeze, an approval or a crash came between work and step, the step still follows."""
     stages = [{"kind": "checks"}, {"kind": "adapters"}, {"kind": "canary", "percent": 100}]
     journey.start(stages=stages, consumers=CONSUMERS)
+    journey.step()
     done = [CheckResult("by hand", True, "fine", 0.0)]
-    record_work(journey.context, journey.migration, "checks", done, actor="test")
-    assert "adapters begins" in journey.advance()
     record_work(journey.context, journey.migration, "adapters", done, actor="test")
     assert "canary 100 % begins" in journey.advance()
     assert journey.case.state.split == 10_000

@@ -16,7 +16,7 @@ import pytest
 from switchover.ledger import verify
 from switchover.testing.embedded.prefect import PrefectWorker
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 #: Long enough for a start of several flow runs at once on a busy machine.
 PATIENCE = 180.0

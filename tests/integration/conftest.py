@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,28 +11,18 @@ from typing import Any
 import pytest
 
 from switchover.cli.main import run
+from tests.integration.demo_plan import ASKING
 
-PLAN = textwrap.dedent("""\
-    switchover: 1
-    migration: demo
-    title: The demonstration
-    systems:
-      legacy: {version: "1", url: "http://127.0.0.1:9", health: /health}
-      candidate: {version: "2", url: "http://127.0.0.1:10", health: /health}
-    request_key: {field: id, kind: string}
-    checks:
-      - {name: up, kind: health, system: candidate}
-    stages:
-      - {kind: checks}
-      - {kind: canary, percent: 10, bake: 1ms}
-      - {kind: canary, percent: 100, bake: 1ms, approval: true}
-    gates:
-      - {name: success, metric: success_rate, at_least: 90%}
-      - {name: latency, metric: prediction_latency_p99, at_most: 200ms}
-    judgement: {look_every: 1ms}
-    approvals: {approvers: [ada, bo], four_eyes: true, expires: 10h}
-    rollback: {flags: [new-format]}
-    """)
+PLAN = (
+    ASKING
+    + """\
+gates:
+  - {name: success, metric: success_rate, at_least: 90%}
+  - {name: latency, metric: prediction_latency_p99, at_most: 200ms}
+approvals: {approvers: [ada, bo], four_eyes: true, expires: 10h}
+rollback: {flags: [new-format]}
+"""
+)
 CLOSED = "127.0.0.1:9"
 
 
@@ -88,6 +77,8 @@ def cli(
     }.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.chdir(tmp_path)
+    # A Prefect that is not there is asked five times all the same, at once.
+    monkeypatch.setattr("switchover.launcher.session.sleep", lambda seconds: None)
 
     def call(*arguments: object) -> Answer:
         code = run([str(argument) for argument in arguments])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +15,19 @@ from switchover.engine.work import record_work
 from switchover.ledger import SqlLedger, verify
 from switchover.ports import CheckResult
 from switchover.wiring import build_context, load_settings
+from tests.integration.demo_plan import DEMO
 
-PLAN = textwrap.dedent("""\
-    switchover: 1
-    migration: demo
-    title: The demonstration
-    systems:
-      legacy: {version: "1", url: "http://127.0.0.1:9", health: /health}
-      candidate: {version: "2", url: "http://127.0.0.1:10", health: /health}
-    request_key: {field: id, kind: string}
-    checks:
-      - {name: up, kind: health, system: candidate}
-    stages:
-      - {kind: checks}
-      - {kind: canary, percent: 10, bake: 1ms}
-      - {kind: canary, percent: 100, bake: 1ms}
-    gates:
-      - {metric: success_rate, at_least: 50%}
-    targets:
-      - {metric: success_rate, target: 95%, alert: 90%, after: 0s, hold: true}
-      - {metric: response_time_p95, target: 2s, alert: 5s}
-    judgement: {look_every: 1ms}
-    notify: {slack_channel: "#demo"}
-    """)
+PLAN = (
+    DEMO
+    + """\
+gates:
+  - {metric: success_rate, at_least: 50%}
+targets:
+  - {metric: success_rate, target: 95%, alert: 90%, after: 0s, hold: true}
+  - {metric: response_time_p95, target: 2s, alert: 5s}
+notify: {slack_channel: "#demo"}
+"""
+)
 
 
 @pytest.fixture(params=["sqlite_url", "postgres_database"])

@@ -31,6 +31,7 @@ from switchover.errors import InputError, Refused
 from switchover.ledger import SqlLedger, upgrade, verify
 from switchover.machine.snapshot import Snapshot
 from switchover.machine.state import Phase
+from switchover.testing.incidents import work_through
 from tests.faults.journey import Fuse, Site, move_on, ship, walk
 
 _PROCESSES = multiprocessing.get_context("fork")
@@ -317,6 +318,7 @@ def test_starts_at_once_make_one_migration(new_site: NewSite) -> None:
     assert kinds(crowd[0], site.slug) == {"started": 1}
     assert other.slug not in {state.migration for state in crowd[0].ledger.migrations()}
     roll_back(crowd[0], site.slug, actor="bo", trigger="person", reason="x")
+    work_through(crowd[0], site.slug)
     again = at_once(*(lambda c=c: start(c, site.plan, actor="carl").state for c in crowd))
     assert {answer.attempt for answer in again} == {2}
     assert kinds(crowd[0], site.slug)["started"] == 2

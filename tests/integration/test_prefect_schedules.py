@@ -120,6 +120,27 @@ def test_a_plan_gets_its_schedules_once(
     assert server.schedules(slug).keys() == {f"{slug}-daily", f"{slug}-review"}
 
 
+@pytest.mark.req("R7")
+def test_the_plans_drills_become_a_schedule_and_go_with_it(
+    server: Server, schedules: PrefectSchedules, slug: str
+) -> None:
+    """In the plan's zone; a drill that people added by hand stays when the plan's goes."""
+    name = f"{slug}-drill"
+    assert schedules.bring(runs_of(slug, drill={"cron": "0 7 * * 2"}))[name] == "created"
+    stored = server.schedules(slug)[name]
+    assert (stored["schedule"]["cron"], stored["schedule"]["timezone"], stored["active"]) == (
+        "0 7 * * 2", "Europe/Berlin", True,
+    )  # fmt: skip
+    assert stored["parameters"] == {"migration": slug, "actor": "schedule"}
+    place = f"/deployments/{server.deployment('drill/drill')['id']}/schedules"
+    own = {"slug": f"{name}-before-the-holidays", "parameters": {"migration": slug},
+           "schedule": {"cron": "0 7 20 12 *", "timezone": "UTC"}}  # fmt: skip
+    server.call("POST", place, [own])
+    changes = schedules.bring(runs_of(slug))
+    assert (changes[name], own["slug"] in changes) == ("removed", False)
+    assert server.schedules(slug).keys() == {f"{slug}-daily", f"{slug}-review", own["slug"]}
+
+
 def test_a_schedule_that_was_paused_stays_paused(
     server: Server, schedules: PrefectSchedules, slug: str
 ) -> None:

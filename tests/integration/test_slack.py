@@ -52,6 +52,22 @@ def test_key_is_found_behind_many_other_messages(slack: SlackServer, pager: Slac
     assert len(slack.messages) == 8
 
 
+@pytest.mark.req("INV4")
+def test_a_channel_too_busy_to_search_is_told_of(
+    slack: SlackServer, pager: SlackPager, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """Better twice than not at all; and the log says which message that may be."""
+    monkeypatch.setattr("switchover.incidents.slack._PAGES", 2)
+    slack.page = 3
+    for number in range(8):
+        pager.post(f"k{number}", CHANNEL, "x", [])
+    caplog.clear()
+    pager.post("k0", CHANNEL, "x", [])
+    assert len(slack.messages) == 9
+    assert "do not have k0" in caplog.text
+
+
 @pytest.mark.req("P9")
 def test_old_messages_are_not_searched(slack: SlackServer) -> None:
     """The search ends two days back, so that it stays a few calls in a busy channel."""

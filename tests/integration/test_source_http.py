@@ -52,7 +52,8 @@ def engine(place: Path, redis: str, database: str) -> Context:
     return build_context(
         load_settings(
             {"SWITCHOVER_STATE_DIR": str(place), "SWITCHOVER_DATABASE_URL": database,
-             "SWITCHOVER_REDIS_URL": redis}
+             "SWITCHOVER_REDIS_URL": redis,
+             "SWITCHOVER_INCIDENTS_DIR": f"{place}/incidents"}
         )
     )  # fmt: skip
 

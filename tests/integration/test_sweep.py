@@ -179,9 +179,7 @@ def test_no_block_is_counted_twice_by_sweeps_at_the_same_time(
 
 @pytest.mark.req("P10")
 @pytest.mark.timeout(180)
-def test_memory_is_flat_over_two_thousand_sweeps(
-    context: Context, settings: dict[str, str]
-) -> None:
+def test_memory_is_flat_over_a_thousand_sweeps(context: Context, settings: dict[str, str]) -> None:
     """After a warm-up, sweeps leave nothing behind, in Python's heap or the process."""
     begin(context, NAMES[:1])
     ship(context, settings, NAMES[0], bad=0)
@@ -190,7 +188,7 @@ def test_memory_is_flat_over_two_thousand_sweeps(
         for _ in range(count):
             assert len(sweep(context, actor="monitor", threads=2).looks) == 1
 
-    sweeps(200)
+    sweeps(100)
     heaps, processes = [], []
     for _ in range(4):
         tracemalloc.start()
@@ -201,10 +199,10 @@ def test_memory_is_flat_over_two_thousand_sweeps(
         gc.collect()
         heaps.append(tracemalloc.get_traced_memory()[0] - before)
         tracemalloc.stop()
-        sweeps(450)
+        sweeps(250)
         processes.append(resident())
     assert min(heaps) < 20_000, heaps
-    assert processes[-1] - processes[0] < 4_000_000, processes
+    assert processes[-1] - processes[0] < 3_000_000, processes
 
 
 def resident() -> int:

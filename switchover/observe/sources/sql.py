@@ -54,7 +54,7 @@ class SqlRows:
         assert isinstance(way, SqlMetric)  # the plan's model of this kind
         with (
             self._connect(self._spec.database, f"source {self.name!r}") as connection,
-            _limited(connection, self._spec.timeout),
+            reading_only(connection, self._spec.timeout),
         ):
             values = {"since": span.start, "until": span.end}
             if way.times == "timestamp":
@@ -124,7 +124,7 @@ def _blocks(
 
 
 @contextmanager
-def _limited(connection: sa.Connection, seconds: float) -> Iterator[None]:
+def reading_only(connection: sa.Connection, seconds: float) -> Iterator[None]:
     """A transaction in which nothing can be written and no statement takes longer."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SET TRANSACTION READ ONLY"))

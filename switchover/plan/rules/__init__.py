@@ -12,13 +12,16 @@ from switchover.plan.rules import (
     integrity,
     names,
     people,
+    probes,
     references,
+    rollback,
     schedule,
     secrets,
     sources,
     stages,
     targets,
     together,
+    triggers,
     work_items,
 )
 from switchover.plan.rules.finding import Finding, Rule
@@ -33,7 +36,9 @@ RULES: tuple[Rule, ...] = tuple(
         integrity,
         names,
         people,
+        probes,
         references,
+        rollback,
         schedule,
         secrets,
         sources,
@@ -41,6 +46,7 @@ RULES: tuple[Rule, ...] = tuple(
         work_items,
         targets,
         together,
+        triggers,
     )
     for found in vars(module).values()
     if isinstance(found, Rule)

@@ -18,7 +18,7 @@ from switchover.plan.tree import Path
 def consumers_files(draft: Draft) -> Iterator[Finding]:
     """Contracts exist; recordings may come later."""
     for index, consumer in enumerate(draft.plan.consumers):
-        yield from _contract(("consumers", index, "contract"), consumer.contract, draft.directory)
+        yield from contract(("consumers", index, "contract"), consumer.contract, draft.directory)
         yield from _lines(("consumers", index, "recordings"), consumer.recordings, draft.directory)
 
 
@@ -27,7 +27,7 @@ def checks_files(draft: Draft) -> Iterator[Finding]:
     """The same for checks, whose requests may have bodies in a file."""
     for index, check in enumerate(draft.plan.checks):
         if isinstance(check, ContractCheck):
-            yield from _contract(("checks", index, "contract"), check.contract, draft.directory)
+            yield from contract(("checks", index, "contract"), check.contract, draft.directory)
         if isinstance(check, ContractCheck | LatencyCheck) and check.request.json_file:
             path: Path = ("checks", index, "request", "json_file")
             yield from _lines(path, check.request.json_file, draft.directory)
@@ -40,7 +40,8 @@ def checks_files(draft: Draft) -> Iterator[Finding]:
                           "name it with coverage_file", warning=True)  # fmt: skip
 
 
-def _contract(path: Path, name: str, directory: File) -> Iterator[Finding]:
+def contract(path: Path, name: str, directory: File) -> Iterator[Finding]:
+    """Findings where ``name`` is no JSON Schema file beside the plan."""
     try:
         schema = json.loads((directory / name).read_text("utf-8"))
         jsonschema_rs.meta.validate(schema)

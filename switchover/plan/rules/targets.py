@@ -97,12 +97,12 @@ def _unit_faults(draft: Draft, index: int, target: MetricTarget) -> Iterator[Fin
     for key in ("target", "alert"):
         node = find(draft.tree, ("targets", index, key))
         if isinstance(node, Scalar):
-            found = _unit(str(kind), in_seconds, node, getattr(target, key))
+            found = unit_fault(str(kind), in_seconds, node, getattr(target, key))
             if found:
                 yield Finding(("targets", index, key), *found)
 
 
-def _unit(kind: str, in_seconds: bool, node: Scalar, value: float) -> tuple[str, str] | None:
+def unit_fault(kind: str, in_seconds: bool, node: Scalar, value: float) -> tuple[str, str] | None:
     """What is wrong with a limit's unit, and what to write."""
     text = str(node.text).strip()
     number, share = not isinstance(node.value, str), text.endswith("%")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from switchover.connection import open_client, printable, reaching_redis, text
+from switchover.connection import OnRedis, printable, reaching_redis, text
 from switchover.errors import DependencyUnavailable, Refused
 from switchover.machine.snapshot import Snapshot
 from switchover.machine.split import FULL
@@ -23,7 +23,7 @@ _log = logging.getLogger("switchover.proxies")
 _ATTEMPTS = 10
 
 
-class TraefikSplit:
+class TraefikSplit(OnRedis):
     """The weighted service ``service`` of Traefik, in the Redis at ``address`` under ``root``.
 
     ``legacy`` and ``candidate`` name its two services (``name@provider`` for those of another
@@ -34,20 +34,14 @@ class TraefikSplit:
         self, migration: str, address: Any, *, service: str, legacy: str, candidate: str,
         root: str = "traefik", cookie: str = "",
     ) -> None:  # fmt: skip
-        self._migration, self._address, self._cookie = migration, address, cookie
+        super().__init__(address)
+        self._migration, self._cookie = migration, cookie
         self._sides = ((0, legacy), (1, candidate))
         self._base = f"{root}/http/services/{service}/weighted"
         # Outside of ``root``: Traefik refuses keys that it does not know.
         self._memory = f"switchover:{{{migration}}}:proxy:{root}/{service}"
         place = f" in {printable(address)}" if isinstance(address, str) else ""
         self.name = f"Traefik service {service}{place}"
-        self._opened: Any = None
-
-    @property
-    def _client(self) -> Any:
-        if self._opened is None:
-            self._opened = open_client(self._address)
-        return self._opened
 
     def apply(self, snapshot: Snapshot, *, lift: bool = False) -> None:
         """Write the weights and the epoch in one transaction, fenced by the epoch beside them."""

@@ -29,27 +29,17 @@ from switchover.ports import CheckResult
 from switchover.testing.slack import SlackServer
 from switchover.wiring import Settings, build_context, load_settings
 from tests.faults.prefect_stand_in import PrefectStandIn
+from tests.integration.demo_plan import ASKING
 
-PLAN = """\
-switchover: 1
-migration: demo
-title: The demonstration
-systems:
-  legacy: {version: "1", url: "http://127.0.0.1:9", health: /health}
-  candidate: {version: "2", url: "http://127.0.0.1:10", health: /health}
-request_key: {field: id, kind: string}
-checks:
-  - {name: up, kind: health, system: candidate}
-stages:
-  - {kind: checks}
-  - {kind: canary, percent: 10, bake: 1ms}
-  - {kind: canary, percent: 100, bake: 1ms, approval: true}
+PLAN = (
+    ASKING
+    + """\
 gates:
   - {name: success, metric: success_rate, at_least: 90%}
-judgement: {look_every: 1ms}
 approvals: {approvers: [ada, bo, carl], min_approvers: 1, identity: code}
 notify: {slack_channel: "#mood-migration"}
 """
+)
 
 
 @contextmanager

@@ -14,6 +14,9 @@ import pytest
 from switchover.api.app import build_app
 from switchover.api.serve import assemble
 from switchover.errors import DependencyUnavailable
+from switchover.ports.guards import GuardBeat
+from switchover.routing.guard_beats import RedisGuards
+from tests.eventually import eventually
 from tests.integration.api.conftest import World, listening
 
 GONE = "127.0.0.1:9"
@@ -25,7 +28,23 @@ def test_ready_when_everything_answers(world: World) -> None:
     assert httpx.get(world.url + "/health").json() == {"status": "alive"}
     answer = httpx.get(world.url + "/ready")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "ledger": "up", "redis": "up", "prefect": "up"}
+    assert answer.json() == {
+        "status": "ready", "ledger": "up", "redis": "up", "prefect": "up",
+        "guards": "watched by no guard, by monitor every minute",
+    }  # fmt: skip
+
+
+@pytest.mark.req("O7")
+def test_ready_counts_the_guards_that_are_wanted(world: World) -> None:
+    """Too few of them is a fault only where the operator says how many there should be."""
+    with listening(assemble(replace(world.settings, guards=1))) as url:
+        answer = httpx.get(url + "/ready", timeout=30)
+        assert answer.status_code == 503
+        assert "guards: down" in answer.json()["error"]
+        RedisGuards(world.settings.redis_url).say(GuardBeat("host:1", 1.0, 0.01, 3))
+        assert eventually(lambda: httpx.get(url + "/ready", timeout=30).status_code == 200)
+        assert httpx.get(url + "/ready").json()["guards"].startswith("watched by 1 guard, last")
+    RedisGuards(world.settings.redis_url).leave("host:1")
 
 
 @pytest.mark.req("O7")

@@ -26,7 +26,6 @@ def concrete(kind: type[errors.SwitchoverError]) -> list[type[errors.SwitchoverE
         (errors.NotAuthorised("no"), 403),
         (errors.Refused("not now"), 409),
         (errors.LostRace("m", 3), 409),
-        (errors.Frozen("not today"), 409),
         (errors.NegativeAnswer("no"), 409),
     ],
 )

@@ -113,6 +113,31 @@ def test_a_bad_recording_is_stopped(
     assert max(map(len, table.splitlines())) <= 80
 
 
+@pytest.mark.req("R3")
+def test_a_red_trigger_stops_it_too(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where no gate minds, the trigger does; the answer names it, and a line tells what it saw."""
+    loose = PLAN.replace("at_least: 90%", "at_least: 10%")
+    triggers = (
+        "triggers:\n  red: [{name: failing, metric: success_rate, at_least: 70%}]\n"
+        "  amber: [{name: events, metric: event_delivery_rate, at_least: 95%, after: 0s}]\n"
+    )
+    plan.write_text(loose, encoding="utf-8")
+    file = recording(plan.parent, 20, bad_from=8)
+    with file.open("a", encoding="utf-8") as more:
+        more.writelines(f"{START + 300 + i},candidate,event_delivery_rate,0\n" for i in range(60))
+    assert replayed(capsys, plan, file)[0] == 0
+    plan.write_text(loose + triggers, encoding="utf-8")
+    code, out, err = replayed(capsys, plan, file)
+    assert code == 1
+    assert "after 11 min by RED trigger failing" in err
+    assert "RED trigger failing: success_rate of candidate: 52.8 %, at least 70 %" in out
+    assert "AMBER trigger events" in out
+    code, out, err = replayed(capsys, plan, file, "--json")
+    (look,) = [look for look in looks_of(out) if "failing" in str(look.get("triggers"))]
+    assert look["verdict"] != "rollback"
+    assert look["triggers"][0]["color"] == "red"
+
+
 @pytest.mark.req("O5")
 def test_times_are_told_as_they_were_written(
     plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

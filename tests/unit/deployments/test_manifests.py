@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import re
@@ -11,11 +12,13 @@ from typing import Any
 import jsonschema_rs
 import kubernetes_validate
 import pytest
+import typer
 from ruamel.yaml import YAML
 
 from deployments.__main__ import main
 from deployments.parts import POOL, parts
 from switchover.cli.main import VERBS
+from switchover.wiring import load_settings
 
 #: An old and a recent version of Kubernetes that the objects are checked against.
 KUBERNETES = ("1.30", "1.36")
@@ -104,6 +107,44 @@ def test_pods_run_without_rights_and_within_limits(capsys: pytest.CaptureFixture
         assert rights["readOnlyRootFilesystem"]
         assert rights["capabilities"] == {"drop": ["ALL"]}
         assert container["resources"]["limits"]["memory"]
+
+
+@pytest.mark.req("R8", "R9")
+def test_reports_runbooks_and_orders_that_wait_are_written_to_volumes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The root file system is read-only, and a restart of a container must lose no order."""
+    for container in containers(rendered(capsys, "kubernetes")):
+        mounts = {Path(each["mountPath"]) for each in container["volumeMounts"]}
+        env = {entry["name"]: entry.get("value", "") for entry in container["env"]}
+        kept_apart(env, mounts)
+    [compose] = rendered(capsys, "compose")
+    for service in compose["services"].values():
+        mounts = {Path(each.split(":")[1]) for each in service.get("volumes", [])}
+        kept_apart(service["environment"], mounts)
+
+
+def kept_apart(environment: dict[str, str], mounts: set[Path]) -> None:
+    """Whatever a process of Switchover writes is below a mount."""
+    if "SWITCHOVER_STATE_DIR" not in environment:
+        return
+    settings = load_settings(environment)
+    for folder in (settings.state_dir, settings.incidents_dir, settings.runbooks_dir):
+        assert mounts & {folder, *folder.parents}, folder
+
+
+@pytest.mark.req("R8")
+def test_the_unit_of_systemd_starts_a_guard_that_says_it_lives() -> None:
+    """It is of the type whose messages the guard sends, and its verb and options exist."""
+    text = Path("deployments/switchover-watch.service").read_text(encoding="utf-8")
+    unit = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and line[0] != "#")
+    assert unit["Type"] == "notify"
+    assert float(unit["WatchdogSec"]) > 30, "longer than a sweep with every server silent"
+    program, verb, *options = unit["ExecStart"].split()
+    assert Path(program).name == "switchover"
+    command = typer.main.get_command(importlib.import_module(f"switchover.cli.{verb}").app)
+    known = {name for each in command.params for name in each.opts}
+    assert {option for option in options if option.startswith("--")} <= known
 
 
 @pytest.mark.req("P12")

@@ -14,6 +14,7 @@ from switchover.clock import ManualClock
 from switchover.engine.advance import Outcome, take_step
 from switchover.engine.collect import collect
 from switchover.engine.context import Case, Context
+from switchover.engine.drain import drain
 from switchover.engine.start import start
 from switchover.engine.work import record_data, record_work
 from switchover.judge.block import Block
@@ -21,6 +22,7 @@ from switchover.judge.sketch import bucket_of
 from switchover.plan.load import LoadedPlan, digest, restore_plan
 from switchover.ports import CheckResult, Effect
 from switchover.testing.approvers import InMemoryApprovers
+from switchover.testing.incidents import work_through
 from switchover.testing.ledger import InMemoryLedger
 from switchover.testing.routing import InMemoryBlockStream, InMemoryRoutingStore
 
@@ -72,7 +74,8 @@ class World:
                  "release_step", "forget_code")  # fmt: skip
         self.context = Context(
             self.ledger, self.routing, self.stream, self.clock, Unused(), Unused(), Unused(),
-            dict.fromkeys(kinds, self._perform), approvers=self.approvers,
+            {**dict.fromkeys(kinds, self._perform), "runbook": lambda _: {}},
+            approvers=self.approvers,
         )  # fmt: skip
 
     def _perform(self, effect: Effect) -> dict[str, Any]:
@@ -88,8 +91,15 @@ class World:
         )  # fmt: skip
 
     def start(self, **changes: Any) -> Case:
-        """Start the plan as carl, who is no approver."""
-        return start(self.context, self.plan(**changes), actor="carl")
+        """Start the plan as carl, who is no approver. A rollback before is worked through."""
+        loaded = self.plan(**changes)
+        again = any(s.migration == loaded.plan.migration for s in self.ledger.migrations())
+        if again:
+            work_through(self.context, loaded.plan.migration)
+        case = start(self.context, loaded, actor="carl")
+        if not again:
+            drain(self.context)  # the runbook is written
+        return case
 
     @property
     def case(self) -> Case:

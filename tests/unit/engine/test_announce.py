@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from switchover.engine.announce import LONGEST, announce, announcement
 from switchover.errors import DependencyUnavailable
-from switchover.machine.event import Held, Judged, Resumed
+from switchover.machine.event import DrillBegun, Drilled, Held, Judged, Resumed
 from switchover.testing.announcements import MemoryAnnouncements, MemoryEvents
 from switchover.testing.ledger import InMemoryLedger, begin_migration
+from tools.events_reference import reference
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -71,3 +73,23 @@ def test_a_payload_has_plain_values_only(ledger: InMemoryLedger) -> None:
         "stage": 0, "verdict": "hold", "sentence": "x" * LONGEST,
     }  # fmt: skip
     assert (told.migration, told.at) == ("mood", NOW)
+
+
+@pytest.mark.req("R7", "P12")
+def test_a_drill_tells_its_four_figures_and_null_for_what_it_did_not_get_to(
+    ledger: InMemoryLedger,
+) -> None:
+    """An automation may read each of them, whatever became of the drill."""
+    begun = DrillBegun(2.0, "ada", "mood-drill-1", 9.0)
+    ledger.append("mood", 3, begun, at=NOW, actor="ada")
+    event = Drilled(3.0, "ada", False, "mood-drill-1", "cut", detection=0.7, decision=0.1)
+    ledger.append("mood", 4, event, at=NOW, actor="ada")
+    told = announcement(ledger.entries("mood", 4)[0]).payload
+    figures = {name: told[name] for name in ("detection", "decision", "propagation", "validation")}
+    assert figures == {"detection": 0.7, "decision": 0.1, "propagation": None, "validation": None}
+    assert set(figures) < set(re.findall(r"`(\w+)`", _row("switchover.drilled").split("|")[3]))
+
+
+def _row(event: str) -> str:
+    """The event's line in the reference."""
+    return next(line for line in reference().splitlines() if line.startswith(f"| `{event}`"))

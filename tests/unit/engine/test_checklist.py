@@ -48,7 +48,7 @@ def open_items(world: Any) -> set[str]:
 
 def drill(world: Any, routers: int = 1) -> None:
     """Another migration of the same routing store is rolled back, with live routers."""
-    start(world.context, world.plan(migration="rehearsal"), actor="carl")
+    world.start(migration="rehearsal")
     go_back(world, "rehearsal", routers)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -105,6 +106,27 @@ def test_an_effect_is_leased_only_while_it_is_performed(world: Any) -> None:
 
     drain(handled(world, notice=slow))
     assert sorted(done) == ["e0", "e1", "e2", "e3", "e4"]
+
+
+@pytest.mark.req("P10", "R8")
+def test_a_drain_does_not_sit_through_everything_that_hangs(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where failing takes long, the rest is left to the next one; none of it is lost."""
+    world.start()
+    queue(world, *(f"e{n}" for n in range(9)))
+    monkeypatch.setattr("switchover.engine.drain.LOST", 0.02)
+
+    def hang(effect: Effect) -> dict[str, Any]:
+        time.sleep(0.015)
+        raise DependencyUnavailable("Slack", "no answer")
+
+    stuck = handled(world, notice=hang)
+    assert len(drain(stuck).failed) == 2
+    while drain(stuck).failed:
+        pass
+    rows = [row for row in world.ledger.effects("demo") if row["kind"] == "notice"]
+    assert {row["attempts"] for row in rows} == {1}
 
 
 @pytest.mark.req("P10")

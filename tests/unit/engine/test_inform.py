@@ -8,7 +8,7 @@ import pytest
 
 from switchover.engine.approve import decide_approval
 from switchover.engine.drain import drain
-from switchover.engine.inform import concerned, inform, review_due, today
+from switchover.engine.inform import attempt, concerned, inform, review_due, today
 from switchover.engine.roll_back import roll_back
 
 BERLIN = {"cron": "0 9 * * *", "timezone": "Europe/Berlin"}
@@ -37,6 +37,19 @@ def test_a_notice_is_sent_and_written_down_once(world: Any) -> None:
     assert sent == [{"migration": "demo", "channel": "#ops", "text": "hello"}]
     notes = [entry for entry in world.ledger.entries("demo") if entry.kind == "noted"]
     assert [(note.actor, note.payload["text"]) for note in notes] == [("notice", "hello")]
+
+
+@pytest.mark.req("K7")
+def test_what_is_on_record_is_read_once(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A migration of years has a long record: a review reads it once, however often it looks."""
+    world.start()
+    complete(world)
+    case, read = world.case, world.ledger.entries
+    asked: list[str] = []
+    monkeypatch.setattr(world.ledger, "entries", lambda name: asked.append(name) or read(name))
+    assert review_due(case) == "day-1"
+    assert attempt(case) == list(case.entries)
+    assert asked == ["demo"]
 
 
 @pytest.mark.req("K7")

@@ -194,6 +194,27 @@ def test_losses_only_noted_hold_nothing(world: Any) -> None:
 
 
 @pytest.mark.req("O1")
+def test_a_loss_that_was_told_costs_no_look_the_ledgers_entries(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands in the evidence that people know; a process is killed once, and looked at for
+    days."""
+    world.start(judgement={"lost": "note"})
+    recorder = lossy(world)
+    record(world, recorder, 100)
+    trim_all(world)
+    record(world, recorder, 2000)
+    look(world.context, "demo", actor="monitor")
+    read: list[object] = []
+    entries = world.ledger.entries
+    monkeypatch.setattr(world.ledger, "entries", lambda *a, **k: read.append(a) or entries(*a, **k))
+    for _ in range(3):
+        look(world.context, "demo", actor="monitor")
+    assert read == []
+    assert lost(world.case, world.ledger.evidence("demo")).lost == 400
+
+
+@pytest.mark.req("O1")
 def test_next_stage_begins_without_the_losses_of_the_last(world: Any) -> None:
     """They are in the ledger; the next stage is judged by evidence of its own."""
     world.start(judgement={"lost": "note"}, stages=[

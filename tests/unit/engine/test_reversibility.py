@@ -16,7 +16,8 @@ from switchover.engine.reconcile import reconcile
 from switchover.engine.roll_back import roll_back
 from switchover.engine.status import status, why
 from switchover.errors import DependencyUnavailable, IllegalTransition, PointOfNoReturn
-from switchover.incidents.markdown import render, sections_to_fill_in
+from switchover.incidents.findings import read_sections
+from switchover.incidents.markdown import render
 from switchover.incidents.record import Incident, incident_of
 from switchover.incidents.slack_blocks import rollback_blocks, rollback_text
 from switchover.machine.action import Wait
@@ -237,9 +238,10 @@ def test_a_compensable_stage_rolls_back_and_leaves_its_compensation_to_do(world:
     report = render(found)
     actions = report.partition("## Actions")[2].partition("## ")[0]
     assert "- [ ] copy new orders back (since canary 10 %)" in actions
-    assert "Actions" in sections_to_fill_in(report)
-    written = report.replace(actions, actions.replace("_To be filled in._", "Done."))
-    assert "Actions" not in sections_to_fill_in(written)
+    assert "actions" not in read_sections(report)
+    owned = actions.replace("canary 10 %)", "canary 10 %) (owner: ada, due: 2026-03-09)")
+    written = report.replace(actions, owned.replace("_To be filled in._", ""))
+    assert [action["owner"] for action in read_sections(written)["actions"]] == ["ada"]
     assert "To compensate" in str(rollback_blocks(found))
 
 

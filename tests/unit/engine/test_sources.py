@@ -15,12 +15,15 @@ from hypothesis import strategies as st
 
 from switchover.engine.collect import at_stage, collect
 from switchover.engine.monitor import look
+from switchover.engine.roll_back import roll_back
 from switchover.engine.sources import read_sources, standing
 from switchover.engine.status import status, why
+from switchover.engine.validate import validate
 from switchover.judge.block import Block
 from switchover.observe.sources.http import HttpJson
 from switchover.plan.spec import Plan
 from switchover.ports import Ingested, MetricSource
+from switchover.testing.probes import ScriptedProbes
 
 SOURCE = {
     "name": "vendor", "kind": "http", "url": "http://vendor.test/metrics.json", "every": "1s",
@@ -376,3 +379,22 @@ def _world(directory: Path) -> Any:
     from tests.unit.engine.conftest import World
 
     return World(directory)
+
+
+@pytest.mark.req("R4", "O6")
+def test_sources_are_read_while_a_rollback_is_validated_and_no_longer(
+    world: Any, vendor: Vendor
+) -> None:
+    """Its probes ask how legacy does since; afterwards nobody asks."""
+    world.context = replace(world.context, probes=ScriptedProbes())
+    begin(world)
+    to_shadow(world)
+    roll_back(world.context, "demo", actor="bo", trigger="person", reason="smoke")
+    vendor.serve(50)
+    world.clock.advance(timedelta(minutes=1))
+    assert [wave.ok for wave in validate(world.context, "demo", actor="t").waves] == [True]
+    assert sums(world, "legacy")[0] == 50
+    vendor.serve(50)
+    world.clock.advance(timedelta(minutes=1))
+    collect(world.context, "demo")
+    assert sums(world, "legacy")[0] == 50

@@ -177,15 +177,22 @@ def test_a_state_that_nobody_can_read_costs_its_own_look_only(
 
 
 @pytest.mark.req("P10")
-def test_a_slow_migration_holds_up_no_other(world: Any) -> None:
-    """The others are rolled back while one look still waits."""
+@pytest.mark.parametrize("old", [False, True], ids=["at once", "its batch took long, too"])
+def test_a_slow_migration_holds_up_no_other(
+    world: Any, monkeypatch: pytest.MonkeyPatch, old: bool
+) -> None:
+    """The others are rolled back while one look still waits, also one that was left for later as
+    what was read of it was old by then."""
     fleet(world)
+    if old:
+        first = property(lambda ahead: "m00" in ahead.cases)
+        monkeypatch.setattr("switchover.engine.ahead.Ahead.fresh", first)
     ship(world, "m59", bad=400)
     rolled_back, looked = threading.Event(), threading.Event()
 
     def wait() -> None:
         looked.set()
-        assert rolled_back.wait(20), "m59 had to wait for m00"
+        assert rolled_back.wait(60), "m59 had to wait for m00"
 
     def notice() -> None:
         while not rolled_back.is_set():

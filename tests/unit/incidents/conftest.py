@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from switchover.incidents.record import Incident, incident_of
+from switchover.machine.event import KINDS
+from switchover.plan.criteria import DEFAULT_CRITERIA
 from switchover.ports import Entry
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC).timestamp()
@@ -54,7 +57,7 @@ def entry(revision: int, kind: str, after: float, actor: str = "guard", **payloa
     """An entry of an event ``after`` seconds past nine, written down at once."""
     at = NINE + after
     moment = datetime.fromtimestamp(at, UTC)
-    if kind in ("started", "held", "resumed", "rolled_back", "aborted"):
+    if "actor" in {field.name for field in fields(KINDS[kind])} if kind in KINDS else False:
         payload["actor"] = actor
     return Entry("mood", revision, moment, actor, kind, {"at": at, **payload}, "", "")
 
@@ -83,6 +86,7 @@ def attempt(first: int = 1, incident: str = "mood-1", **changes: Any) -> list[En
         "incident": incident,
         "flags": ["dual-temporal-output"],
         "reading": READING,
+        "criteria": [criterion.model_dump() for criterion in DEFAULT_CRITERIA],
         **changes,
     }
     return [
@@ -105,6 +109,20 @@ def attempt(first: int = 1, incident: str = "mood-1", **changes: Any) -> list[En
 @pytest.fixture
 def incident() -> Incident:
     return incident_of(attempt(), PLAN, "mood-1")
+
+
+@pytest.fixture
+def make_incident() -> Callable[..., Incident]:
+    """The incident with further entries: ``(kind, payload)``, one a minute."""
+
+    def make(*events: tuple[str, dict[str, Any]], **changes: Any) -> Incident:
+        entries = attempt(**changes)
+        for number, (kind, payload) in enumerate(events, 1):
+            named = {"incident": "mood-1", **payload}
+            entries.append(entry(5 + number, kind, 5461 + 60 * number, "ada", **named))
+        return incident_of(entries, PLAN, "mood-1")
+
+    return make
 
 
 @pytest.fixture

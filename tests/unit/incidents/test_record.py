@@ -65,14 +65,14 @@ def test_impact_counts_each_stage_until_the_next_or_the_rollback(incident: Incid
         ("shadow", 0, 3600.0),
         ("canary 10 %", 1000, 1800.0),
     ]
-    assert incident.impact == "The candidate served 10 % for 30 min."
+    assert incident.reach == "The candidate served 10 % for 30 min."
 
 
 @pytest.mark.req("R5")
 def test_rollback_in_shadow_reached_nobody(make_attempt: Attempt) -> None:
     """Without a served share the impact says that people got legacy's answers only."""
     entries = [entry for entry in make_attempt() if entry.payload.get("split") != 1000]
-    assert "served no request" in incident_of(entries, {}, "mood-1").impact
+    assert "served no request" in incident_of(entries, {}, "mood-1").reach
 
 
 @pytest.mark.req("R5")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -7,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from switchover.errors import DependencyUnavailable
-from switchover.incidents.markdown import generated_part, render, sections_to_fill_in
+from switchover.incidents.findings import read_sections
+from switchover.incidents.markdown import generated_part, refreshed, render
 from switchover.incidents.record import Incident
-from switchover.incidents.report import report_path, write_report
+from switchover.incidents.report import report_path, write_picture, write_report
+
+Make = Callable[..., Incident]
 
 SECTIONS = [
     "Summary",
@@ -17,11 +21,13 @@ SECTIONS = [
     "Trigger",
     "Components",
     "Duration",
-    "Impact",
+    "Exposure",
+    "Recovery plan",
+    "Criteria for another attempt",
     "Root cause",
+    "Impact",
     "Actions",
     "Prevention",
-    "Re-migration criteria",
 ]
 
 
@@ -50,11 +56,37 @@ def test_report_holds_the_rollback_against_its_promise(incident: Incident) -> No
 
 
 @pytest.mark.req("R6")
-def test_remigration_criteria_are_boxes_to_tick(incident: Incident) -> None:
-    """Criteria are unticked boxes that name the gate that failed."""
-    criteria = render(incident).partition("## Re-migration criteria")[2]
-    assert criteria.count("- [ ] ") == 5
+def test_criteria_show_who_ticked_them_and_what_is_open(make_incident: Make) -> None:
+    """Unticked boxes name the gate that failed and the command; a ticked one its person."""
+    ticked = ("criterion_ticked", {"criterion": "root-cause", "note": "a | stale cache"})
+    criteria = render(make_incident(ticked)).partition("## Criteria for another attempt")[2]
+    assert criteria.count("- [ ] ") - criteria.partition("## Actions")[2].count("- [ ] ") == 4
+    assert "- [x] `root-cause`" in criteria
+    assert "(ada, 2026-03-02 10:32:01: a | stale cache)" in criteria
     assert "failed `agreement`" in criteria
+    assert "switchover incident tick mood-1 ID" in criteria
+
+
+@pytest.mark.req("R6")
+def test_the_recovery_plan_has_its_dates(incident: Incident) -> None:
+    """Stabilise, analyse, improve and retry, each with the days that it takes."""
+    text = render(incident)
+    assert "| Stabilise | day 1 | 2026-03-02 |" in text
+    assert "| Improve | days 4 to 7 | 2026-03-05 to 2026-03-08 |" in text
+    assert "| Retry | week 2 and later | from 2026-03-09 |" in text
+
+
+@pytest.mark.req("R4")
+def test_waves_are_shown_with_the_evidence_of_every_probe(make_incident: Make) -> None:
+    """What passed, what failed and what is awaited, and the state goes by it."""
+    failed = ("wave_validated", {"wave": "immediate", "ok": False, "summary": "1 of 2",
+              "results": [{"name": "orders", "ok": False, "summary": "answers 503"},
+                          {"name": "login", "ok": True, "summary": "200"}]})  # fmt: skip
+    incident = make_incident(failed, waves=["immediate", "business"])
+    text = render(incident)
+    assert "| immediate | orders | FAILED | answers 503 |" in text
+    assert "| business | | awaited | | |" in text
+    assert (incident.state, incident.severity) == ("open", "critical")
 
 
 @pytest.mark.req("R5")
@@ -98,7 +130,7 @@ def test_writing_twice_leaves_one_unchanged_file(tmp_path: Path, incident: Incid
 @pytest.mark.req("R5")
 def test_refresh_keeps_what_people_wrote(tmp_path: Path, incident: Incident) -> None:
     """The generated part follows the ledger; every other character stays, also after a rename."""
-    waiting = replace(incident, state="open", rollback_seconds=None, complete=None)
+    waiting = replace(incident, rollback_seconds=None, complete=None)
     path = write_report(tmp_path, waiting)
     edited = path.read_text().replace(
         "## Root cause\n\n_To be filled in._", "## Root cause\n\nA stale caf\udce9 cache.\r\n"
@@ -119,7 +151,7 @@ def test_edited_generated_part_is_left_alone(
     tmp_path: Path, incident: Incident, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A correction inside the generated part is a person's, so it is kept, and logged."""
-    path = write_report(tmp_path, replace(incident, state="open", rollback_seconds=None))
+    path = write_report(tmp_path, replace(incident, rollback_seconds=None))
     path.write_text(path.read_text().replace("Not measured yet.", "About a minute, says Bo."))
     edited = path.read_text()
     assert write_report(tmp_path, incident) == path
@@ -149,14 +181,51 @@ def test_unwritable_directory_is_a_dependency_that_is_away(
 
 
 @pytest.mark.req("R5")
-def test_sections_to_fill_in_shrink_as_people_write(incident: Incident) -> None:
-    """An incident is closed only when root cause, actions and prevention are written."""
-    text = render(incident)
-    assert sections_to_fill_in(text) == ("Root cause", "Actions", "Prevention")
-    text = text.replace("## Actions\n\n_To be filled in._", "## Actions\n\nRolled back.")
-    assert sections_to_fill_in(text) == ("Root cause", "Prevention")
-    full = replace(incident, root_cause="Cache", actions="Rolled back", prevention="Test")
-    assert sections_to_fill_in(render(full)) == ()
+def test_what_is_on_record_stands_in_the_file_until_people_write_there(
+    make_incident: Make,
+) -> None:
+    """A section that nobody touched follows the ledger; one that somebody changed is theirs."""
+    first = ("incident_updated", {"root_cause": "a <stale> cache", "prevention": "a test"})
+    second = ("incident_updated", {"root_cause": "no cache at all", "prevention": "two tests"})
+    text = refreshed(render(make_incident()), make_incident(first))
+    assert "## Root cause\n\na &lt;stale&gt; cache\n" in text
+    text = text.replace("\na test\n", "\na better test\n")
+    text = refreshed(text, make_incident(first, second))
+    assert "no cache at all" in text
+    assert "stale" not in text.partition("<!-- switchover:end -->")[2]
+    assert "a better test" in text
+    assert "two tests" not in text
+
+
+@pytest.mark.req("R5")
+def test_a_rendered_report_reads_back_as_what_was_written(make_incident: Make) -> None:
+    """Record, file and record again: nothing is lost and nothing is escaped twice."""
+    written = {
+        "root_cause": "a < b & c\n\n# no heading\nmore",
+        "impact": "nobody | noticed",
+        "actions": [{"text": "pin it", "owner": "ada", "due": "2026-03-09"}],
+        "prevention": "a test",
+    }
+    found = read_sections(render(make_incident(("incident_updated", written))))
+    assert found.pop("actions") == tuple(written.pop("actions"))
+    assert found == written
+
+
+@pytest.mark.req("R5")
+def test_an_untouched_report_has_nothing_to_read(incident: Incident) -> None:
+    """What stands there for people to replace is not their word, nor is what to compensate."""
+    assert read_sections(render(incident)) == {}
+    assert read_sections(render(replace(incident, compensations=("copy the orders",)))) == {}
+
+
+@pytest.mark.req("R5")
+def test_the_picture_is_beside_the_report(tmp_path: Path, incident: Incident) -> None:
+    """The generated part shows it; writing it twice leaves one file."""
+    path = write_report(tmp_path, incident, "mood-1.png")
+    for _ in range(2):
+        write_picture(tmp_path, "mood-1.png", b"png")
+    assert "](mood-1.png)" in path.read_text()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [path.name, "mood-1.png"]
 
 
 @pytest.mark.req("R5")

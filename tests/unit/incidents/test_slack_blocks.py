@@ -7,18 +7,20 @@ import pytest
 
 from switchover.incidents.record import Incident
 from switchover.incidents.slack_blocks import (
+    approval_blocks,
+    approval_text,
+    rollback_blocks,
+    rollback_text,
+)
+from switchover.incidents.slack_limits import (
     CUT,
     MAX_BLOCKS,
     MAX_HEADER,
     MAX_SECTION,
-    approval_blocks,
-    approval_text,
     clip,
     fit,
-    mitigated_text,
-    rollback_blocks,
-    rollback_text,
 )
+from switchover.incidents.slack_thread import mitigated_text
 
 
 @pytest.mark.req("P9")

@@ -183,7 +183,7 @@ def test_what_is_called_detectable_is_found(case: str) -> None:
     def found(level: float) -> float:
         hits, judge = 0, kinds()[spec.kind]
         for seed in range(runs):
-            rng, state = random.Random(seed), GateEvidence(blocks=200, spent=0.55)
+            rng, state = random.Random(seed), GateEvidence(blocks=200, clock=200.0, spent=0.55)
             for minute in range(1, minutes + 1):
                 judge.observe(spec, RULES, state, draw(rng, level), {}, 60.0 * minute)
                 if log_decisive(state) >= -log(RULES.alpha):

@@ -13,9 +13,11 @@ from switchover.machine.event import (
     AlertCleared,
     AlertRaised,
     Event,
+    Judged,
     RolledBack,
     StageEntered,
     Started,
+    Stranded,
     event_from_dict,
 )
 from switchover.machine.state import State
@@ -80,3 +82,16 @@ def test_alerts_survive_json_and_older_states_have_none(state: State) -> None:
     assert State.from_dict(document).alerts == ()
     assert event_from_dict("alert_raised", RAISED.to_dict()) == RAISED
     assert event_from_dict("alert_cleared", CLEARED.to_dict()) == CLEARED
+
+
+@pytest.mark.req("R3")
+def test_a_red_alert_keeps_a_failure_past_the_point_of_no_return_one_failure(state: State) -> None:
+    """A verdict that changes meanwhile opens no second incident; the end of the alert does allow
+    one for the next failure."""
+    passed = StageEntered(1, "canary 10 %", "gradual", 1000, 0, 2.0, 3.0,
+                          reversibility="point_of_no_return")  # fmt: skip
+    state = apply(apply(state, passed), Stranded(4.0, "guard", "red: path", "down", "i-1"))
+    state = apply(state, AlertRaised("red path", "candidate", 4.0, "down"))
+    state = apply(state, Judged(1, "hold", 5.0, "too early"))
+    assert state.stranded == 1
+    assert apply(state, AlertCleared("red path", "candidate", 6.0, "up")).stranded == -1

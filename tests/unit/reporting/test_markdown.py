@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from switchover.machine.inquiry import Inquiry
 from switchover.machine.state import Phase, State
 from switchover.plan.stages import Stage
 from switchover.ports import Entry
@@ -82,3 +83,14 @@ def test_every_phase_has_words(phase: Phase, stages: Sequence[Stage]) -> None:
     assert phase.value not in said or phase.value in ("running", "held", "aborted", "complete")
     assert "Last word: gates &lt;b&gt;fell&lt;/b&gt;." in said
     assert ("`mood-1`" in said) == (phase is Phase.ROLLED_BACK)
+
+
+@pytest.mark.req("P11", "R6")
+def test_a_rollback_shows_what_another_attempt_waits_for(stages: Sequence[Stage]) -> None:
+    """State and open points stand where people look first."""
+    inquiry = Inquiry("mood-1", 0.0, (("mended", "it is mended"),), turned=True,
+                      written=("root_cause", "impact", "actions"))  # fmt: skip
+    state = replace(STATE, phase=Phase.ROLLED_BACK, incident="mood-1", inquiries=(inquiry,))
+    said = status_paragraph("Mood", state, stages)
+    assert "Incident `mood-1` is mitigated. Open points: the analysis lacks prevention; " in said
+    assert "criteria not ticked: mended." in said

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from switchover.incidents.slack_blocks import MAX_TEXT
+from switchover.incidents.slack_limits import MAX_TEXT
 from switchover.machine.state import Alert, Phase, State
 from switchover.plan.spec import Contact
 from switchover.plan.stages import Stage
@@ -126,7 +126,7 @@ def test_the_months_report_tells_the_whole_story(standing: Standing) -> None:
     text = month_text(replace(standing, entries=[]), everything)
     assert "2 attempts and 1 rollback" in text
     assert "It took 6 d 16 h from start to completion" in text
-    assert "• canary 25 %: 1 d 6 h" in text
+    assert "Stages:\n• checks: 1 h\n• canary 25 %: 1 d 6 h\n• canary 100 %: 1 d 5 h\n" in text
     assert "• bo, 2026-01-06 15:00: looks good" in text
     assert "Rolled back to legacy (judge): errors" in text
     assert "Retire legacy" in text

@@ -37,3 +37,13 @@ def test_check_tells_an_old_page(
     assert "not current" in capsys.readouterr().err
     assert main([]) == 0
     assert main(["--check"]) == 0
+
+
+@pytest.mark.req("K1")
+def test_a_route_with_several_answers_shows_each() -> None:
+    """A rollback and its dry run answer differently, and each is said to be which."""
+    text = reference().partition("### POST /api/migrations/{migration}/rollback")[2]
+    text = text.partition("\n### ")[0]
+    for said in ("`switchover rollback --json`", "`switchover rollback --dry-run --json`"):
+        assert f"Answer (`application/json`): What {said} prints" in text
+    assert "| `warnings` |" in text

@@ -1,0 +1,1 @@
+"""Rollback, measured: through routers, through HAProxy, and beside a restart."""
