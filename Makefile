@@ -12,7 +12,7 @@ PEERS := .tools/bench
 PEERS_READY := $(PEERS)/.ready
 
 # Number of pytest workers: more than cores, as tests wait for servers a third of their time.
-WORKERS ?= $(shell expr `nproc 2>/dev/null || echo 2` + 2)
+WORKERS ?= $(shell expr `nproc 2>/dev/null || echo 2` + 1)
 # `make lock UPGRADE=--upgrade` takes newer versions; without it only what changed is resolved.
 UPGRADE ?=
 # Options for `switchover demo` and `switchover up`, e.g. `make demo ARGS=--json`.
@@ -20,6 +20,8 @@ ARGS ?=
 TESTS ?= tests
 
 export UV_PYTHON_DOWNLOADS := never
+# Hundreds of processes start in a test run; without byte code each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup check test faults demo up lock bench bench-routing bench-judge bench-overhead bench-rollback docs clean
 

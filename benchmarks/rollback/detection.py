@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -36,7 +37,7 @@ from switchover.wiring import build_context, load_settings
 #: The design's promise, in seconds, for a total failure at this rate of requests.
 TARGET, RATE = 5.0, 100
 GUARDS = 2
-#: Seconds in which the failures of a round come: who has just rolled back draws the report.
+#: Seconds in which the failures of a round come.
 SPREAD = 4.0
 PROGRAM = "from switchover.cli.main import main; main()"
 
@@ -95,8 +96,8 @@ def measure(quick: bool = False) -> dict[str, Any]:
             "how long the candidate's answers take to come that the gate needs by its mathematics, "
             "*ordered* when the guard gave the order. The rest of the former is the recorder's "
             "half second and the guard's whole one.",
-            f"All migrations of a database fail within {SPREAD * rounds:g} s in any order, under "
-            "the same guards, so that they are in each other's way.",
+            f"The six of a round fail within {SPREAD:g} s in any order, under the same guards, so "
+            "that they are in each other's way.",
             f"Good candidates fail in {BAD_SHARE:.0%} of the requests where 30 % are allowed.",
             "A gate alone at 10 answers a second is not promised to do it: in the first half hour "
             "it presumes that failures come in bursts, and asks for 69 bad answers in a row. The "
@@ -123,18 +124,19 @@ def site(database: str) -> Iterator[tuple[dict[str, str], Context]]:
 def watched(
     context: Context, settings: Mapping[str, str], rounds: int
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """A row for each failure, and that of the good candidates."""
+    """A row for each failure, and that of the good candidates. Each round has one of each."""
     names: dict[str, Failure] = {}
-    orders = []
-    for number, failure in enumerate((*CASES, GOOD)):
-        for index in range(rounds):
-            name = f"case{number}-{index}"
-            names[name] = failure
-            begin(context, name, failure)
-            good = failure is GOOD
-            orders.append(Order(name, failure.metric, BAD_SHARE if good else 0.0, not good))
+    seen: list[Seen] = []
     with guards(settings):
-        seen = served(settings, orders, SPREAD * rounds)
+        for number in range(rounds):
+            orders = []
+            for place, failure in enumerate((*CASES, GOOD)):
+                name = f"case{place}-{number}"
+                names[name] = failure
+                begin(context, name, failure)
+                good = failure is GOOD
+                orders.append(Order(name, failure.metric, BAD_SHARE if good else 0.0, not good))
+            seen += served(settings, orders)
     failing = [each for each in seen if names[each.migration] is not GOOD]
     if missing := [each.migration for each in failing if not each.first_bad]:
         raise RuntimeError(f"the candidate never served: {', '.join(missing)}")
@@ -195,28 +197,36 @@ def begin(context: Context, name: str, failure: Failure) -> None:
 @contextmanager
 def guards(settings: Mapping[str, str]) -> Iterator[None]:
     """The guards, each a process of its own, from their first word to their end."""
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, "watch", "--json"],
-            env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True,
-        )
-        for _ in range(GUARDS)
-    ]  # fmt: skip
-    try:
-        for guard in running:
-            assert guard.stdout is not None
-            guard.stdout.readline()
-        yield
-    finally:
-        for guard in running:
-            guard.terminate()
-        for guard in running:
-            guard.communicate(timeout=60)
+    with tempfile.TemporaryDirectory(prefix="switchover-") as folder:
+        ready = [Path(folder, str(number)) for number in range(GUARDS)]
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, "watch", "--json", "--ready-file", file],
+                env={**os.environ, **settings}, stdout=subprocess.DEVNULL,
+            )
+            for file in ready
+        ]  # fmt: skip
+        try:
+            _wait_for(ready, running)
+            yield
+        finally:
+            for guard in running:
+                guard.terminate()
+            for guard in running:
+                guard.wait(timeout=60)
 
 
-def served(settings: Mapping[str, str], orders: Sequence[Order], spread: float) -> list[Seen]:
+def _wait_for(ready: Sequence[Path], running: Sequence[subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not all(file.exists() for file in ready):
+        if time.monotonic() > deadline or any(guard.poll() is not None for guard in running):
+            raise RuntimeError("the guards did not begin to watch")
+        time.sleep(0.05)
+
+
+def served(settings: Mapping[str, str], orders: Sequence[Order]) -> list[Seen]:
     """What the process of the service saw."""
-    asked = {"orders": [asdict(order) for order in orders], "rate": RATE, "spread": spread}
+    asked = {"orders": [asdict(order) for order in orders], "rate": RATE, "spread": SPREAD}
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.rollback.service"], input=json.dumps(asked),
         env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True, check=True,

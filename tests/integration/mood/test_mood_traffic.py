@@ -48,7 +48,7 @@ def drive(
     redis_url: str,
     systems: tuple[str, str],
     weeks: list[dict[str, Any]],
-    seconds: float = 1.2,
+    seconds: float = 2.0,
     **routing: Any,
 ) -> tuple[dict[str, Any], dict[str, dict[str, Tally]]]:
     """Traffic through the application under one routing document; its report and the blocks."""
@@ -69,7 +69,7 @@ def drive(
             assert await asyncio.to_thread(router.wait_ready)
             clinic = Clinic(router, recorder, *map(Connections, systems))
             return await replay(
-                clinic, weeks, rate=80, seconds=seconds, stop=asyncio.Event(), tallies=Tallies(80)
+                clinic, weeks, rate=40, seconds=seconds, stop=asyncio.Event(), tallies=Tallies(40)
             )
 
     report = asyncio.run(run()).as_json()

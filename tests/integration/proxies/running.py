@@ -74,7 +74,10 @@ def running_haproxy(program: Path, *, key: str = "string", tcp: bool = False) ->
         )
         process.start()
         try:
-            process.wait_until(lambda: answers(port), timeout=10)
+            # Its socket file gets its name a moment after the ports are open.
+            process.wait_until(
+                lambda: answers(port) and (tcp or Path(address).exists()), timeout=10
+            )
             split = HaproxySplit(MIGRATION, address)
             yield Running(port, legacy, candidate, split, process, place, address)
         finally:
