@@ -38,8 +38,10 @@ def add(connection: Connection, stop: Freeze) -> Freeze:
         .on_conflict_do_nothing(index_elements=["scope"], index_where=table.c.lifted_at.is_(None))
         .returning(table)
     ).one_or_none()
-    # On PostgreSQL somebody else may have set one since the read above: theirs holds.
-    return _read(new if new is not None else connection.execute(opened).one())
+    # On PostgreSQL somebody else may have set one since the read above: theirs holds. Where it was
+    # lifted before it could be read, too, nothing is in the way any more.
+    found = new if new is not None else connection.execute(opened).one_or_none()
+    return add(connection, stop) if found is None else _read(found)
 
 
 def lift(connection: Connection, scope: str, at: datetime, actor: str) -> Freeze | None:

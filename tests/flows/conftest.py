@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from flows.advance import advance
 from switchover import Recorder
 from switchover.engine.advance import Outcome, take_step
 from switchover.engine.collect import collect
@@ -28,6 +29,7 @@ from switchover.ports import CheckResult
 from switchover.testing.embedded.stack import Stack
 from switchover.testing.stand_in import StandInServer
 from switchover.wiring import build_context, build_ledger, load_settings, open_launcher
+from tests.flows.here import run_here
 
 ROOT = Path(__file__).parents[2]
 #: Seconds a flow run may take on a busy machine.
@@ -250,9 +252,13 @@ class Journey:
         """Start a flow run and wait for its end."""
         return self.launcher.wait(self.launch(deployment, **parameters), PATIENCE, interval=EVERY)
 
+    def here(self, flow: Any, **parameters: Any) -> RunState:
+        """Run a flow in this process; gives its end."""
+        return run_here(flow, self.land.env, self.land.directory, **parameters)
+
     def advance(self) -> str:
-        """An ``advance`` run that has to complete; gives its message."""
-        kind, name, message = self.run("advance/advance", actor="test")
+        """A run of ``advance``, in this process, that has to complete; gives its message."""
+        kind, name, message = self.here(advance, migration=self.migration, actor="test")
         assert kind == "COMPLETED", f"{name}: {message}"
         return message
 

@@ -52,7 +52,8 @@ def test_a_migration_goes_from_start_to_complete_on_prefect(
 ) -> None:
     """Each advance takes one step; people approve in Prefect and by command; all is recorded."""
     journey.start(stages=STAGES, consumers=CONSUMERS, data_checks=data_checks(land))
-    assert "shadow begins" in journey.advance()
+    kind, _, message = journey.run("advance/advance", actor="test")
+    assert (kind, "shadow begins" in message) == ("COMPLETED", True), message
     journey.evidence()
     assert "adapters begins" in journey.advance()
     assert "needs a person's approval" in journey.advance()
