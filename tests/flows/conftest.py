@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 import pytest
 
-from flows.advance import advance
 from switchover import Recorder
 from switchover.engine.advance import Outcome, take_step
 from switchover.engine.collect import collect
@@ -29,7 +28,7 @@ from switchover.ports import CheckResult
 from switchover.testing.embedded.stack import Stack
 from switchover.testing.stand_in import StandInServer
 from switchover.wiring import build_context, build_ledger, load_settings, open_launcher
-from tests.flows.here import run_here
+from tests.flows.resident import Resident
 
 ROOT = Path(__file__).parents[2]
 #: Seconds a flow run may take on a busy machine.
@@ -98,6 +97,7 @@ class Land:
         }
         self.stack = Stack(directory / "stack", ROOT, worker_env=environment, limit=3).start()
         self.env = {**os.environ, **self.stack.env, **environment}
+        self.resident = Resident(self.env, directory / "resident.log")
         settings = load_settings(self.env)
         self.context, self.ledger = build_context(settings), build_ledger(settings)
         self.launcher = open_launcher(settings)
@@ -110,6 +110,7 @@ class Land:
             return
         self.stopped = True
         self.launcher.close()
+        self.resident.stop()
         self.stack.stop()
         self.legacy.stop()
         self.candidate.stop()
@@ -252,13 +253,15 @@ class Journey:
         """Start a flow run and wait for its end."""
         return self.launcher.wait(self.launch(deployment, **parameters), PATIENCE, interval=EVERY)
 
-    def here(self, flow: Any, **parameters: Any) -> RunState:
-        """Run a flow in this process; gives its end."""
-        return run_here(flow, self.land.env, self.land.directory, **parameters)
+    def here(self, flow: str, **parameters: Any) -> RunState:
+        """Run a flow without a worker; gives its end."""
+        if flow != "monitor":
+            parameters = {"migration": self.migration, **parameters}
+        return self.land.resident.run(flow, **parameters)
 
     def advance(self) -> str:
-        """A run of ``advance``, in this process, that has to complete; gives its message."""
-        kind, name, message = self.here(advance, migration=self.migration, actor="test")
+        """A run of ``advance``, without a worker, that has to complete; gives its message."""
+        kind, name, message = self.here("advance", actor="test")
         assert kind == "COMPLETED", f"{name}: {message}"
         return message
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from flows.monitor import monitor
 from switchover.engine.drain import drain
 from switchover.engine.roll_back import roll_back
 
@@ -53,7 +52,7 @@ def test_the_outboxs_run_and_monitor_make_one_record(land: Any, journey: Any) ->
     assert waves(journey, 1) == [("immediate", True, "bo")]
     assert journey.case.state.inquiries[0].critical
     land.candidate.well = True
-    kind, _, message = journey.here(monitor)
+    kind, _, message = journey.here("monitor")
     assert kind == "COMPLETED", message
     assert [found[:2] for found in waves(journey, 2)] == [("immediate", True), ("functional", True)]
     assert journey.case.state.inquiries[0].state == "mitigated"
