@@ -66,7 +66,7 @@ GOOD, BAD_SHARE = Failure(TRIGGER, 100, "success_rate", red=True), 0.25
 
 def measure(quick: bool = False) -> dict[str, Any]:
     """Every failure on each database, at the same time as the good candidates."""
-    rounds = 2 if quick else 10
+    rounds = 2 if quick else 4
     rows, good = [], list[dict[str, Any]]()
     for database in ("PostgreSQL", "SQLite"):
         with site(database) as (settings, context):

@@ -42,7 +42,7 @@ def rounds_of(where: Site, members: int, rounds: int) -> list[dict[str, Any]]:
 
 def measure(quick: bool = False) -> dict[str, Any]:
     """Every case, through 1, 8 and 32 processes."""
-    rounds = 2 if quick else 100
+    rounds = 2 if quick else 25
     with tempfile.TemporaryDirectory(prefix="switchover-") as folder, site(Path(folder)) as where:
         rows = [row for members in MEMBERS for row in rounds_of(where, members, rounds)]
     worst = max(rows, key=lambda row: row["p99_ms"])
